@@ -1,0 +1,1 @@
+"""What can happen and what is allowed. Pure: no I/O, no clock, no framework."""

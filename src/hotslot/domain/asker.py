@@ -1,0 +1,24 @@
+"""Who asks, and what of the licenses they may see."""
+
+import msgspec
+
+from hotslot.domain.events import Actor
+from hotslot.domain.license import License
+
+
+class Asker(msgspec.Struct, frozen=True):
+    """An actor with the limits of its credential. None means no limit."""
+
+    actor: Actor
+    customer: str | None = None
+    license: str | None = None
+    """An activation key acts under its own license only."""
+
+    def may_see(self, license_: License) -> bool:
+        """Whether the license exists for this asker."""
+        return self.customer in (None, license_.customer) and self.license in (None, license_.id)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether anything at all is hidden from this asker."""
+        return self.customer is not None or self.license is not None

@@ -1,0 +1,426 @@
+"""One class a reason to say no: its code, its HTTP status, the explanation, and the ways out.
+
+`docs/refusals.md` is generated from this file.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+
+class Remedy(msgspec.Struct, frozen=True):
+    """A way out of a refusal: what to do, and the call that does it."""
+
+    action: str
+    description: str
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule turned a command down."""
+
+    code: ClassVar[str]
+    status: ClassVar[int]
+    title: ClassVar[str]
+
+    def detail(self) -> str:
+        """What was refused and why, for a person."""
+        raise NotImplementedError
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        """What to do instead, in the order to try."""
+        return ()
+
+
+def _deactivate(deployment: str) -> Remedy:
+    return Remedy("deactivate", f"Deactivate {deployment}: DELETE {_path(deployment)}/activation")
+
+
+def _unregister(deployment: str) -> Remedy:
+    return Remedy("unregister", f"Unregister {deployment}: DELETE {_path(deployment)}/backup")
+
+
+def _activate(deployment: str) -> Remedy:
+    return Remedy("activate", f"Activate {deployment}: PUT {_path(deployment)}/activation")
+
+
+def _register(deployment: str) -> Remedy:
+    return Remedy(
+        "register", f"Register {deployment} as a hot backup: PUT {_path(deployment)}/backup"
+    )
+
+
+def _nominate(deployment: str, replaces: str | None = None) -> Remedy:
+    instead = f' with {{"replaces": "{replaces}"}}' if replaces else ""
+    return Remedy(
+        "nominate", f"Nominate {deployment}: POST {_path(deployment)}/nomination{instead}"
+    )
+
+
+def _path(deployment: str) -> str:
+    return f"/v1/deployments/{deployment}"
+
+
+class BackupCannotActivate(Refusal, frozen=True, kw_only=True):
+    """A deployment that is registered as a backup was to be activated."""
+
+    code = "backup-cannot-activate"
+    status = 409
+    title = "A backup cannot be activated directly"
+    deployment: str
+    license: str
+
+    def detail(self) -> str:
+        return (
+            f"{self.deployment} is registered as a hot backup on license {self.license}. "
+            "Nominate it, or unregister it and activate it then."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        activate = Remedy(
+            "unregister-and-activate",
+            f"{_unregister(self.deployment).description}, then {_activate(self.deployment).description}",
+        )
+        return _nominate(self.deployment), activate
+
+
+class ActiveCannotBeBackup(Refusal, frozen=True, kw_only=True):
+    """A deployment that is active was to be registered as a backup."""
+
+    code = "active-cannot-be-backup"
+    status = 409
+    title = "An active deployment cannot be registered as a backup"
+    deployment: str
+    license: str
+
+    def detail(self) -> str:
+        return (
+            f"{self.deployment} is active on license {self.license}. "
+            "Deactivate it first, then register it as a backup."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return _deactivate(self.deployment), _register(self.deployment)
+
+
+class OfflineBackupCannotBeNominated(Refusal, frozen=True, kw_only=True):
+    """A backup that was registered in offline mode was to be nominated."""
+
+    code = "offline-backup-cannot-be-nominated"
+    status = 409
+    title = "An offline backup cannot be nominated"
+    deployment: str
+    actives: tuple[str, ...]
+
+    def detail(self) -> str:
+        return (
+            f"{self.deployment} was registered in offline mode and cannot be nominated directly. "
+            "Deactivate the active deployment, unregister the backup, then activate it."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        active = self.actives[0] if len(self.actives) == 1 else "{active deployment}"
+        return _deactivate(active), _unregister(self.deployment), _activate(self.deployment)
+
+
+class BoundToAnotherLicense(Refusal, frozen=True, kw_only=True):
+    """The deployment holds a role on another license."""
+
+    code = "bound-to-another-license"
+    status = 409
+    title = "The deployment holds a role on another license"
+    deployment: str
+    license: str
+    role: str
+
+    def detail(self) -> str:
+        return (
+            f"{self.deployment} is {self.role} on license {self.license}. "
+            "A deployment holds a role on one license at most; release it there first."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        release = _deactivate if self.role == "active" else _unregister
+        return (release(self.deployment),)
+
+
+class NoFreeSlot(Refusal, frozen=True, kw_only=True):
+    """All slots of the license are taken."""
+
+    code = "no-free-slot"
+    status = 409
+    title = "No free slot"
+    deployment: str
+    license: str
+    slots: int
+    holders: tuple[str, ...]
+
+    def detail(self) -> str:
+        return (
+            f"All {self.slots} slot(s) of license {self.license} are taken, by: "
+            f"{_names(self.holders)}."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (
+            _deactivate(self.holders[0] if len(self.holders) == 1 else "{one of the holders}"),
+            _register(self.deployment),
+            Remedy("resize", f"Get more slots: POST /v1/licenses/{self.license}/resize"),
+        )
+
+
+class NotActive(Refusal, frozen=True, kw_only=True):
+    """A deployment that is not active was to be deactivated."""
+
+    code = "not-active"
+    status = 409
+    title = "The deployment is not active"
+    deployment: str
+    role: str
+
+    def detail(self) -> str:
+        return f"{self.deployment} is {self.role}, not active: there is nothing to deactivate."
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (_unregister(self.deployment),) if self.role == "backup" else ()
+
+
+class NotABackup(Refusal, frozen=True, kw_only=True):
+    """A deployment that is no backup was to be unregistered or nominated."""
+
+    code = "not-a-backup"
+    status = 409
+    title = "The deployment is not a backup"
+    deployment: str
+    role: str
+
+    def detail(self) -> str:
+        return f"{self.deployment} is {self.role}, not a backup."
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return ((_deactivate if self.role == "active" else _register)(self.deployment),)
+
+
+class ActiveIsAmbiguous(Refusal, frozen=True, kw_only=True):
+    """A backup was nominated without saying which of several active deployments it replaces."""
+
+    code = "active-is-ambiguous"
+    status = 409
+    title = "Which active deployment is to be replaced?"
+    deployment: str
+    actives: tuple[str, ...]
+
+    def detail(self) -> str:
+        return (
+            f"{self.deployment} could replace any of {len(self.actives)} active deployments: "
+            f"{_names(self.actives)}. Name one in `replaces`."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return tuple(_nominate(self.deployment, active) for active in self.actives[:_NAMED])
+
+
+class ReplacedIsNotActive(Refusal, frozen=True, kw_only=True):
+    """The deployment that a nomination names in `replaces` holds no slot on this license."""
+
+    code = "replaced-is-not-active"
+    status = 412
+    title = "The deployment to be replaced is not active"
+    deployment: str
+    replaces: str
+    license: str
+    actives: tuple[str, ...]
+
+    def detail(self) -> str:
+        holders = f"It is held by: {_names(self.actives)}." if self.actives else "No one is."
+        return f"{self.replaces} is not active on license {self.license}. {holders}"
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        if not self.actives:
+            return (_nominate(self.deployment),)
+        return tuple(_nominate(self.deployment, active) for active in self.actives[:_NAMED])
+
+
+class SlotsInUse(Refusal, frozen=True, kw_only=True):
+    """A license was to be resized below what is used."""
+
+    code = "slots-in-use"
+    status = 409
+    title = "More slots are in use"
+    license: str
+    used: int
+    slots: int
+    holders: tuple[str, ...]
+
+    def detail(self) -> str:
+        return (
+            f"License {self.license} cannot have {self.slots} slot(s): {self.used} are used, by: "
+            f"{_names(self.holders)}."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return tuple(_deactivate(holder) for holder in self.holders[:_NAMED])
+
+
+class LicenseExpired(Refusal, frozen=True, kw_only=True):
+    """The license ended by time and gives no rights now."""
+
+    code = "license-expired"
+    status = 403
+    title = "The license is expired"
+    license: str
+    expired_at: str
+
+    def detail(self) -> str:
+        return f"License {self.license} expired at {self.expired_at} and gives no rights now."
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (Remedy("renew", f"Renew it: POST /v1/licenses/{self.license}/renewal"),)
+
+
+class LicenseSuspended(Refusal, frozen=True, kw_only=True):
+    """The license is suspended and gives no rights now."""
+
+    code = "license-suspended"
+    status = 403
+    title = "The license is suspended"
+    license: str
+
+    def detail(self) -> str:
+        return f"License {self.license} is suspended and gives no rights now."
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (
+            Remedy("reinstate", f"Reinstate it: POST /v1/licenses/{self.license}/reinstatement"),
+        )
+
+
+class LicenseRevoked(Refusal, frozen=True, kw_only=True):
+    """The license was revoked, which is final."""
+
+    code = "license-revoked"
+    status = 403
+    title = "The license is revoked"
+    license: str
+
+    def detail(self) -> str:
+        return f"License {self.license} was revoked, which is final. It gives no rights."
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (Remedy("issue", "Issue another license: POST /v1/licenses"),)
+
+
+class LicenseAlreadyIssued(Refusal, frozen=True, kw_only=True):
+    """A license was to be issued under an id that is in use."""
+
+    code = "license-already-issued"
+    status = 409
+    title = "The license id is in use"
+    license: str
+
+    def detail(self) -> str:
+        return f"A license {self.license} was issued before; an id is used once."
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (Remedy("choose-id", "Choose another id, or leave `id` out to get a fresh one."),)
+
+
+class UnknownLicense(Refusal, frozen=True, kw_only=True):
+    """There is no such license, or the actor may not see it."""
+
+    code = "unknown-license"
+    status = 404
+    title = "Unknown license"
+    license: str
+
+    def detail(self) -> str:
+        return f"There is no license {self.license} here that this key may see."
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (Remedy("list", "See which there are: GET /v1/licenses"),)
+
+
+class UnknownActivationKey(Refusal, frozen=True, kw_only=True):
+    """The activation key fits no license."""
+
+    code = "unknown-activation-key"
+    status = 403
+    title = "Unknown activation key"
+
+    def detail(self) -> str:
+        return "The activation key fits no license. Check that it was copied whole."
+
+
+class UnknownDeployment(Refusal, frozen=True, kw_only=True):
+    """The actor may not see the deployment, or it holds nothing that the actor may see."""
+
+    code = "unknown-deployment"
+    status = 404
+    title = "Unknown deployment"
+    deployment: str
+
+    def detail(self) -> str:
+        return f"There is no deployment {self.deployment} here that this key may see."
+
+
+class KeyAlreadyExists(Refusal, frozen=True, kw_only=True):
+    """An API key was to be made under an id that is in use."""
+
+    code = "key-already-exists"
+    status = 409
+    title = "The key id is in use"
+    key: str
+
+    def detail(self) -> str:
+        return f"A key {self.key} was made before; an id is used once."
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (Remedy("choose-id", "Choose another id, or leave `id` out to get a fresh one."),)
+
+
+class UnknownKey(Refusal, frozen=True, kw_only=True):
+    """There is no such API key, or the actor may not see it."""
+
+    code = "unknown-key"
+    status = 404
+    title = "Unknown API key"
+    key: str
+
+    def detail(self) -> str:
+        return f"There is no API key {self.key} here that this key may see."
+
+
+_NAMED = 10
+"""At most so many deployments are named in a refusal; the rest are counted."""
+
+
+def _names(deployments: tuple[str, ...]) -> str:
+    named = ", ".join(deployments[:_NAMED])
+    more = len(deployments) - _NAMED
+    return f"{named} and {more} more" if more > 0 else named
+
+
+CATALOGUE: dict[str, type[Refusal]] = {
+    kind.code: kind
+    for kind in (
+        BackupCannotActivate,
+        ActiveCannotBeBackup,
+        OfflineBackupCannotBeNominated,
+        BoundToAnotherLicense,
+        NoFreeSlot,
+        NotActive,
+        NotABackup,
+        ActiveIsAmbiguous,
+        ReplacedIsNotActive,
+        SlotsInUse,
+        LicenseExpired,
+        LicenseSuspended,
+        LicenseRevoked,
+        LicenseAlreadyIssued,
+        UnknownLicense,
+        UnknownActivationKey,
+        UnknownDeployment,
+        KeyAlreadyExists,
+        UnknownKey,
+    )
+}
+"""Every refusal by its code."""

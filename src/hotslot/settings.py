@@ -1,0 +1,47 @@
+"""What the server can be told, by environment variables that begin with `HOTSLOT_`.
+
+`docs/settings.md` is generated from this file.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of the server and of the commands that work on its database."""
+
+    model_config = SettingsConfigDict(env_prefix="HOTSLOT_", extra="ignore")
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL to use, as a libpq URL. Unset, the server runs a PostgreSQL of "
+        "its own in the data directory.",
+    )
+    data_dir: Path = Field(
+        default=Path(".hotslot"),
+        description="Where the embedded PostgreSQL keeps its files.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes any.")
+    workers: int = Field(default=1, ge=1, le=64, description="Number of serving processes.")
+    admin_key: SecretStr | None = Field(
+        default=None,
+        description="Becomes the first admin key when there is none yet (24 characters or more). "
+        "Unset, one is made and printed once.",
+    )
+    pg_bin: Path | None = Field(
+        default=None,
+        description="Folder of the PostgreSQL programs that the embedded server uses, in place "
+        "of those in the wheel.",
+    )
+
+
+class ClientSettings(BaseSettings):
+    """Settings of the commands that talk to a server."""
+
+    model_config = SettingsConfigDict(env_prefix="HOTSLOT_", extra="ignore")
+
+    url: str = Field(default="http://127.0.0.1:8000", description="The server to talk to.")
+    key: SecretStr | None = Field(default=None, description="The API key to show to it.")
