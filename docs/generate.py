@@ -1,0 +1,190 @@
+"""Writes the parts of the documentation that are read off the code: `make docs`.
+
+Events, refusals and settings are explained where they are defined, in docstrings and field
+descriptions. A test compares the files with what this module makes and fails when they differ.
+"""
+
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from hotslot.domain import events, refusals
+from hotslot.settings import ClientSettings, Settings
+
+DOCS = Path(__file__).parent
+NOTICE = "<!-- Written by docs/generate.py from the code: `make docs`. Changes here are lost. -->"
+
+
+def events_page() -> str:
+    """Write the event catalogue."""
+    lines = [
+        "# Events",
+        "",
+        NOTICE,
+        "",
+        "Every event that the ledger can hold. An event is never rewritten. Its name and its",
+        "fields are stable: they are what an auditor reads in SQL and what a projection folds.",
+        "The name begins with the kind of stream that the event stands on: `license:<id>`,",
+        "`deployment:<id>` or `key:<id>`.",
+        "",
+        "## What every event carries",
+        "",
+        *_struct_table(events.Context),
+    ]
+    for name, kind in events.CATALOGUE.items():
+        lines += ["", f"## `{name}`", "", _docstring(kind), "", *_struct_table(kind)]
+    return "\n".join(lines) + "\n"
+
+
+def refusals_page() -> str:
+    """Write the refusal catalogue."""
+    lines = [
+        "# Refusals",
+        "",
+        NOTICE,
+        "",
+        "Every reason for which a rule turns a command down. The `code` is stable: programs may",
+        "rely on it. The answer is `application/problem+json` with the status below, and names the",
+        "remedies in the order to try them. Words in braces stand for what the refusal names.",
+        "",
+        "| code | status | title |",
+        "| --- | --- | --- |",
+    ]
+    lines += [
+        f"| [`{code}`](#{code}) | {kind.status} | {kind.title} |"
+        for code, kind in refusals.CATALOGUE.items()
+    ]
+    for code, kind in refusals.CATALOGUE.items():
+        lines += ["", f"## `{code}`", "", f"{kind.status}. {_docstring(kind)}", *_remedies(kind)]
+    return "\n".join(lines) + "\n"
+
+
+def settings_page() -> str:
+    """List the settings of the server and of the client commands."""
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            NOTICE,
+            "",
+            "Settings are environment variables. `hotslot serve` also takes each of its own as a",
+            "flag of the same name, which wins over the variable.",
+            "",
+            "## The server, and the commands that work on its database",
+            "",
+            *_settings_table(Settings),
+            "",
+            "## The commands that talk to a server",
+            "",
+            *_settings_table(ClientSettings),
+            "",
+        ]
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "events.md": events_page,
+    "refusals.md": refusals_page,
+    "settings.md": settings_page,
+}
+"""The generated files, by name."""
+
+
+def stale() -> list[str]:
+    """Name the generated files that differ from what the code says, or are missing."""
+    return [
+        name
+        for name, page in PAGES.items()
+        if not (DOCS / name).exists() or (DOCS / name).read_text("utf-8") != page()
+    ]
+
+
+def _docstring(kind: type) -> str:
+    return inspect.cleandoc(kind.__doc__ or "").replace("\n", " ").replace("  ", "\n\n")
+
+
+def _struct_table(kind: type[msgspec.Struct]) -> Iterator[str]:
+    yield "| field | type | meaning |"
+    yield "| --- | --- | --- |"
+    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+        if typing.get_origin(hint) is typing.ClassVar:
+            continue
+        base, *extras = typing.get_args(hint)
+        meta = next(extra for extra in extras if isinstance(extra, msgspec.Meta))
+        meaning = meta.description
+        if isinstance(base, type) and issubclass(base, msgspec.Struct):
+            meaning = _docstring(base)
+        yield f"| `{name}` | {_type_name(base)} | {meaning} |"
+
+
+def _type_name(hint: object) -> str:
+    if isinstance(hint, types.UnionType):
+        return " or ".join(_type_name(part) for part in typing.get_args(hint))
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return "text"
+    names: dict[object, str] = {
+        str: "text",
+        int: "integer",
+        bool: "boolean",
+        datetime: "time",
+        type(None): "null",
+    }
+    return names.get(hint, "object")
+
+
+def _remedies(kind: type[refusals.Refusal]) -> list[str]:
+    """List the remedies, for every role that the refusal can be about."""
+    roles = ("active", "backup", "unlicensed") if "role" in kind.__struct_fields__ else ("",)
+    items = [
+        f"- `{remedy.action}`: {remedy.description}"
+        for role in roles
+        for remedy in _example(kind, role).remedies()
+    ]
+    heading = "Remedies, by the deployment's role:" if roles[0] else "Remedies:"
+    return ["", heading, "", *dict.fromkeys(items)] if items else []
+
+
+def _example(kind: type[refusals.Refusal], role: str) -> refusals.Refusal:
+    """Make a refusal with each field's name in place of its value."""
+    values: dict[str, object] = {}
+    for name, hint in typing.get_type_hints(kind).items():
+        if name not in kind.__struct_fields__:
+            continue
+        if typing.get_origin(hint) is tuple:
+            values[name] = (f"{{{name.removesuffix('s')}}}",)
+        else:
+            values[name] = 1 if hint is int else f"{{{name}}}"
+    if role:
+        values["role"] = role
+    return kind(**values)
+
+
+def _settings_table(kind: type[BaseSettings]) -> Iterator[str]:
+    yield "| variable | default | meaning |"
+    yield "| --- | --- | --- |"
+    prefix = kind.model_config.get("env_prefix", "")
+    for name, field in kind.model_fields.items():
+        yield f"| `{prefix}{name.upper()}` | {_default(field)} | {field.description} |"
+
+
+def _default(field: FieldInfo) -> str:
+    return "unset" if field.default is None else f"`{field.default}`"
+
+
+def _write(names: Iterable[str]) -> None:
+    for name in names:
+        (DOCS / name).write_text(PAGES[name](), "utf-8")
+        sys.stdout.write(f"docs/{name} is written anew\n")
+
+
+if __name__ == "__main__":
+    _write(stale())
