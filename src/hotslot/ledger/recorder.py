@@ -1,0 +1,70 @@
+"""The ledger as a recorder of the eventsourcing library: what followers read it through."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from eventsourcing.persistence import IntegrityError, StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from psycopg.conninfo import conninfo_to_dict
+
+# Appends events through the one function that takes the lock, without idempotency records.
+APPEND = """
+SELECT stale, head FROM ledger.append(
+    %s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[],
+    '{}', '{}', '{}', '{}', '{}')
+"""
+
+
+class LedgerRecorder(PostgresApplicationRecorder):
+    """Reads and appends stored events; ids are streams, topics are event types.
+
+    The library's own way of inserting is replaced: its function variant drops the lock, and a
+    reader that follows the ledger then misses events. Its reading is used as it is, through a
+    view with the library's column names.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        """Open a recorder on a database whose schema is installed; `dsn` is a libpq URL."""
+        wanted = ("dbname", "host", "port", "user", "password")
+        given = conninfo_to_dict(dsn)
+        parts: dict[str, Any] = {name: given.get(name) or "" for name in wanted}
+        datastore = PostgresDatastore(
+            **parts, schema="ledger", originator_id_type="text", pool_size=1, max_overflow=1
+        )
+        super().__init__(datastore, events_table_name="notifications")
+        self.channel_name = "hotslot_ledger"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.datastore.close()
+
+    def create_table(self) -> None:
+        """Nothing to do: hotslot.ledger.schema creates the tables."""
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
+        """Append events in one step; returns their positions.
+
+        Raises:
+            IntegrityError: another event stands at one of the versions already.
+        """
+        if not stored_events:
+            return []
+        read: dict[str, int] = {}
+        for event in stored_events:
+            read.setdefault(str(event.originator_id), event.originator_version - 1)
+        with self.datastore.get_connection() as connection:
+            row = connection.execute(
+                APPEND,
+                (
+                    list(read),
+                    list(read.values()),
+                    [event.originator_id for event in stored_events],
+                    [event.originator_version for event in stored_events],
+                    [event.topic for event in stored_events],
+                    [event.state.decode() for event in stored_events],
+                ),
+            ).fetchone()
+        assert row is not None
+        if row["stale"]:
+            raise IntegrityError(f"Streams have moved on: {', '.join(row['stale'])}")
+        return [row["head"] + i for i in range(1, len(stored_events) + 1)]
