@@ -1,0 +1,70 @@
+"""docker-compose.yml is valid, and asks for its secrets instead of holding any."""
+
+import copy
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.project.containers import ROOT, compose, compose_schema
+
+
+def test_it_is_valid_by_the_compose_specification():
+    jsonschema.Draft202012Validator(compose_schema()).validate(compose())
+
+
+@pytest.mark.parametrize(
+    ("service", "wrong"),
+    [
+        ("api", {"comand": ["hotslot"]}),
+        ("api", {"ports": "8000"}),
+        ("db", {"healthcheck": {"tests": ["CMD", "true"]}}),
+        ("db", {"depends_on": {"api": {"condition": "healthy"}}}),
+    ],
+)
+def test_the_schema_finds_a_mistake(service: str, wrong: dict[str, object]):
+    broken = copy.deepcopy(compose())
+    broken["services"][service] |= wrong
+
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(compose_schema()).validate(broken)
+
+
+def test_secrets_come_from_the_environment_and_are_required():
+    for name, service in compose()["services"].items():
+        for variable, value in service["environment"].items():
+            if variable.endswith(("PASSWORD", "_KEY")):
+                assert value.startswith("${"), f"{name}: {variable}"
+                assert ":?" in value, f"{name}: {variable} is not required"
+
+
+def test_ports_are_for_this_machine_only():
+    for service in compose()["services"].values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_the_image_copies_only_what_is_there_and_lets_it_through():
+    """A renamed folder would leave the build broken, and no engine here would notice."""
+    lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+    copied = [
+        source
+        for line in lines
+        if line.startswith("COPY ") and "--from" not in line
+        for source in line.split()[1:-1]
+    ]
+    let_through = {
+        line[1:]
+        for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+        if line.startswith("!")
+    }
+
+    assert copied
+    assert set(copied) == let_through
+    assert all(Path(ROOT, source).exists() for source in copied)
+
+
+def test_the_image_does_not_run_as_root():
+    lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+    last_stage = lines[max(n for n, line in enumerate(lines) if line.startswith("FROM ")) :]
+
+    assert "USER hotslot" in last_stage
