@@ -1,0 +1,1 @@
+"""The command line: `main.py` is the app, and each group of commands has a file of its own."""

@@ -1,0 +1,217 @@
+"""The small HTTP client under every command that talks to a server.
+
+It adds what each call needs: the key, one retry of a dropped connection, an idempotency key that
+makes that retry safe, and `min_position` on reads, so that they follow this process's own writes.
+"""
+
+import ipaddress
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+# A command may wait for its turn behind a batch, and a read for its projection: 30 s is far above.
+TIMEOUT_S = 30.0
+SERVER_AWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+
+PAGE = 1000
+
+Json = dict[str, Any]
+
+
+class CallError(Exception):
+    """A call that did not give what was asked; `exit_status` is what the process ends with."""
+
+    exit_status = 1
+
+
+class RefusedError(CallError):
+    """The server said no; `problem` is its answer (RFC 9457), made up when it gave none."""
+
+    def __init__(self, problem: Json) -> None:
+        super().__init__(f"{problem.get('code')}: {problem.get('detail')}")
+        self.problem = problem
+
+    @property
+    def code(self) -> str:
+        """The stable name of the reason, such as `no-free-slot`."""
+        return str(self.problem.get("code", ""))
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the answer."""
+        return int(self.problem.get("status", 0))
+
+
+class OutOfReachError(CallError):
+    """No server answered, or the one that did can't serve just now."""
+
+    exit_status = 3
+
+    def __init__(self, what: str, *, repeat_with: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.repeat_with = repeat_with
+
+
+@dataclass
+class Seen:
+    """The highest position that any answer to this process has shown."""
+
+    position: int = 0
+
+    def note(self, header: str | None) -> None:
+        """Take in the `Hotslot-Position` of an answer, if it has one."""
+        if header is not None and header.isdecimal():
+            self.position = max(self.position, int(header))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server said: the HTTP status and the JSON body."""
+
+    status: int
+    body: Json
+
+
+@dataclass(frozen=True)
+class Client:
+    """Calls to one server under one key. `connect` makes it; `acting_as` changes the key."""
+
+    http: httpx.Client
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    seen: Seen = field(default_factory=Seen)
+
+    def acting_as(self, *, key: str | None = None, activation_key: str | None = None) -> "Client":
+        """Give the same connection with other credentials; positions seen are shared."""
+        return replace(self, headers=credentials(key=key, activation_key=activation_key))
+
+    def get(self, path: str, **query: str | int | None) -> Json:
+        """Read `path`, at least as new as everything this process has seen.
+
+        Raises `RefusedError` and `OutOfReachError`.
+        """
+        asked = {name: value for name, value in query.items() if value is not None}
+        if self.seen.position:
+            asked["min_position"] = self.seen.position
+        return self._call("GET", path, params=asked).body
+
+    def pages(self, path: str, items: str, limit: int, **query: str | int | None) -> Json:
+        """Read a list page by page until it ends or holds `limit` items; `next` is as last given.
+
+        Raises `RefusedError` and `OutOfReachError`.
+        """
+        found: list[Any] = []
+        cursor: str | None = None
+        while True:
+            size = min(PAGE, limit - len(found))
+            page = self.get(path, **query, limit=size, cursor=cursor)
+            found += page[items]
+            cursor = page.get("next")
+            if cursor is None or len(found) >= limit:
+                return {**page, items: found}
+
+    def command(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Answer:
+        """Ask for a change. The reason travels in the body, or in a header when there is none.
+
+        Raises `RefusedError` and `OutOfReachError`.
+        """
+        once = idempotency_key or secrets.token_urlsafe(18)
+        headers: dict[str, str | bytes] = {"Idempotency-Key": once}
+        if reason is not None and body is not None:
+            body = {**body, "reason": reason}
+        elif reason is not None:
+            # Header values are bytes on the wire and hold one line.
+            headers["Hotslot-Reason"] = " ".join(reason.split()).encode()
+        try:
+            return self._call(method, path, json=body, headers=headers)
+        except OutOfReachError as failure:
+            raise OutOfReachError(failure.what, repeat_with=once) from failure
+
+    def _call(self, method: str, path: str, **request: Any) -> Answer:
+        headers = {**self.headers, **request.pop("headers", {})}
+        try:
+            try:
+                response = self.http.request(method, path, headers=headers, **request)
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                # The connection dropped under the call. Once more: reads change nothing, and
+                # commands carry an idempotency key.
+                response = self.http.request(method, path, headers=headers, **request)
+        except httpx.TimeoutException as error:
+            raise OutOfReachError(f"{self.http.base_url} gave no answer in time.") from error
+        except httpx.TransportError as error:
+            raise OutOfReachError(
+                f"No server answers at {self.http.base_url} ({error})."
+            ) from error
+        self.seen.note(response.headers.get("Hotslot-Position"))
+        return _understood(response)
+
+
+def credentials(*, key: str | None = None, activation_key: str | None = None) -> dict[str, str]:
+    """Give the headers that say who asks: an API key, or a license's activation key instead."""
+    if activation_key is not None:
+        return {"activation-key": activation_key}
+    if key is not None:
+        return {"Authorization": f"Bearer {key}"}
+    return {}
+
+
+@contextmanager
+def connect(url: str, headers: Mapping[str, str]) -> Iterator[Client]:
+    """Open a client for the server at `url`; nothing is sent until the first call."""
+    # A proxy from the environment is right for the Internet and wrong for one's own machine.
+    with httpx.Client(
+        base_url=url, timeout=TIMEOUT_S, trust_env=not _is_loopback(httpx.URL(url).host)
+    ) as http:
+        yield Client(http, headers)
+
+
+def path(*parts: str) -> str:
+    """Build a path of the API, with each part escaped: `path("licenses", "x")`."""
+    return "/v1/" + "/".join(quote(part, safe=":@~") for part in parts)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _understood(response: httpx.Response) -> Answer:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if response.is_success and isinstance(body, dict):
+        return Answer(response.status_code, body)
+    if not isinstance(body, dict) or "code" not in body:
+        body = _made_up_problem(response)
+    if response.status_code in SERVER_AWAY:
+        raise OutOfReachError(str(body.get("detail") or body["title"]))
+    raise RefusedError(body)
+
+
+def _made_up_problem(response: httpx.Response) -> Json:
+    """Describe an answer that isn't Hotslot's: a proxy's page, or another server altogether."""
+    return {
+        "title": "Unexpected answer",
+        "status": response.status_code,
+        "code": "unexpected-answer",
+        "detail": f"{response.request.method} {response.request.url} was answered "
+        f"{response.status_code} {response.reason_phrase} without a Hotslot body. "
+        "Is this the address of a Hotslot server?",
+    }

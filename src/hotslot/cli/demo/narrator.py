@@ -1,0 +1,102 @@
+"""How the demo tells its story: short headings, each call, and what matters of the answer."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.text import Text
+
+from hotslot.cli.client import Answer, Client, Json, RefusedError
+from hotslot.cli.output import cell, table
+
+INDENT = 3
+
+
+class StoryError(Exception):
+    """An answer was not what the story says; the message has both."""
+
+
+class Narrator:
+    """Plays calls and prints them as it goes."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.chapters = 0
+
+    def chapter(self, title: str, words: str = "") -> None:
+        """Begin the next part of the story."""
+        self.chapters += 1
+        self.console.print()
+        self.console.print(Rule(f"{self.chapters}  {title}", align="left", style="bold"))
+        if words:
+            self.say(words)
+
+    def say(self, words: str, style: str = "") -> None:
+        """Say something in plain words."""
+        self.console.print(Padding(Text(words, style=style), (0, 0, 0, INDENT)))
+
+    def show(self, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+        """Print a small table."""
+        self.console.print(Padding(table(columns, rows), (0, 0, 0, INDENT), expand=False))
+
+    def read(self, client: Client, path: str, **query: str | int | None) -> Json:
+        """Make a read and print it; what matters of its answer is for the story to say."""
+        asked = "&".join(f"{name}={value}" for name, value in query.items())
+        self._call("GET", f"{path}?{asked}" if asked else path)
+        return client.get(path, **query)
+
+    def command(
+        self,
+        client: Client,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        reason: str | None = None,
+    ) -> Answer:
+        """Ask for a change and print it; what matters of its answer is for the story to say."""
+        shown = body if reason is None else {**(body or {}), "reason": reason}
+        self._call(method, path, shown)
+        return client.command(method, path, body, reason=reason)
+
+    def refused(
+        self, code: str, client: Client, method: str, path: str, body: Json | None = None
+    ) -> None:
+        """Ask for something that a rule refuses, and print why and what to do instead.
+
+        Raises `StoryError` when it is done, or refused for another reason than `code`.
+        """
+        self._call(method, path, body)
+        try:
+            answer = client.command(method, path, body)
+        except RefusedError as refused:
+            problem = refused.problem
+            if refused.code != code:
+                raise StoryError(
+                    f"The story says: refused with {code}. The server said: {refused}"
+                ) from refused
+        else:
+            raise StoryError(f"The story says: refused with {code}. It was done: {answer.body}")
+        self.outcome(f"{problem['status']}  {code}", "yellow")
+        self.say(f"{cell(problem['detail'])}")
+        if not problem.get("remedies"):
+            raise StoryError(f"The story says: {code} names its remedies. It named none.")
+        for number, remedy in enumerate(problem["remedies"], start=1):
+            self.say(f"  {number}. {cell(remedy['description'])}")
+
+    def outcome(self, words: str, style: str = "green") -> None:
+        """Print the part of an answer that matters."""
+        self.say(f"-> {words}", style)
+
+    def expect(self, says: str, answer: Json, *, holds: bool) -> None:
+        """Raise `StoryError` unless the answer is what the story says."""
+        if not holds:
+            raise StoryError(f"The story says: {says}. The server said: {json.dumps(answer)}")
+
+    def _call(self, method: str, path: str, body: Json | None = None) -> None:
+        shown = f" {json.dumps(body, ensure_ascii=False)}" if body else ""
+        self.console.print()
+        self.say(f"{method} {path}{shown}", "cyan")

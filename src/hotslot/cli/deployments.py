@@ -1,0 +1,135 @@
+"""The commands on one deployment: activate, deactivate, register, unregister, nominate."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hotslot.cli.client import Json, path
+from hotslot.cli.output import card, cell, moment, say
+from hotslot.cli.session import DeploymentArgument, Session, acts_on_deployment
+
+LicenseOption = Annotated[str | None, typer.Option("--license", help="The license to do it under.")]
+
+
+def show_deployment(console: Console, deployment: Json) -> None:
+    """Print a deployment, its role, and what that role lets it do."""
+    capabilities: dict[str, bool] = deployment["capabilities"]
+    may = ", ".join(name for name, allowed in capabilities.items() if allowed)
+    may_not = ", ".join(name for name, allowed in capabilities.items() if not allowed)
+    console.print(
+        card(
+            {
+                "deployment": deployment["id"],
+                "role": deployment["role"],
+                "license": deployment["license"],
+                "mode": deployment["mode"],
+                "standby for": deployment["standby_for"],
+                "since (UTC)": moment(deployment["since"]),
+                "term": deployment["term"],
+                "position": deployment["position"],
+                "may": may,
+                "may not": may_not,
+                **({"as of": deployment["as_of"]} if deployment.get("as_of") is not None else {}),
+            }
+        )
+    )
+
+
+def _show_nomination(console: Console, nomination: Json) -> None:
+    now, replaced, license_ = (
+        cell(nomination["deployment"]["id"]),
+        nomination["replaced"],
+        nomination["license"],
+    )
+    if nomination["dry_run"]:
+        say(console, "Dry run: this is what would be; nothing has changed.", "bold")
+    say(console, f"{now} is active on {cell(license_['id'])}, term {license_['term']}.")
+    if replaced is None:
+        say(console, "It took a free slot; nothing was replaced.")
+    else:
+        say(console, f"{cell(replaced['id'])} was released by it and is {replaced['role']}.")
+    console.print()
+    show_deployment(console, nomination["deployment"])
+
+
+def _under(session: Session, license_: str | None) -> Json:
+    """Give the body that names the license. Raises `typer.BadParameter` for none or both."""
+    if (license_ is None) == (session.activation_key is None):
+        raise typer.BadParameter("give either --license or --activation-key")
+    if license_ is None:
+        return {"activation_key": session.activation_key}
+    return {"license": license_}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands of this file on the app itself: `hotslot activate DEPLOYMENT`."""
+    acts_on_deployment(app, "activate", show_deployment)(activate)
+    acts_on_deployment(app, "deactivate", show_deployment)(deactivate)
+    acts_on_deployment(app, "register", show_deployment)(register)
+    acts_on_deployment(app, "unregister", show_deployment)(unregister)
+    acts_on_deployment(app, "nominate", _show_nomination)(nominate)
+
+
+def activate(
+    session: Session,
+    deployment: DeploymentArgument,
+    *,
+    license_: LicenseOption = None,
+) -> Json:
+    """Give a deployment a slot of a license: it becomes active and may process."""
+    return session.command(
+        "PUT", path("deployments", deployment, "activation"), _under(session, license_)
+    )
+
+
+def deactivate(
+    session: Session,
+    deployment: DeploymentArgument,
+) -> Json:
+    """Take an active deployment's slot away: it is unlicensed then, as a fresh installation."""
+    return session.command("DELETE", path("deployments", deployment, "activation"))
+
+
+def register(
+    session: Session,
+    deployment: DeploymentArgument,
+    *,
+    license_: LicenseOption = None,
+    standby_for: Annotated[
+        str | None,
+        typer.Option("--standby-for", help="The active deployment that it is to replace."),
+    ] = None,
+) -> Json:
+    """Make a deployment a hot backup of a license; backups use no slot."""
+    body = _under(session, license_)
+    if standby_for is not None:
+        body["standby_for"] = standby_for
+    return session.command("PUT", path("deployments", deployment, "backup"), body)
+
+
+def unregister(
+    session: Session,
+    deployment: DeploymentArgument,
+) -> Json:
+    """End a backup's registration: it is unlicensed then, as a fresh installation."""
+    return session.command("DELETE", path("deployments", deployment, "backup"))
+
+
+def nominate(
+    session: Session,
+    deployment: DeploymentArgument,
+    *,
+    replaces: Annotated[
+        str | None,
+        typer.Option("--replaces", help="The active deployment that must give its place."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be, and change nothing.")
+    ] = False,
+) -> Json:
+    """Make a backup the active one; the former active one is released in the same step."""
+    body: Json = {"dry_run": dry_run}
+    if replaces is not None:
+        body["replaces"] = replaces
+    return session.command("POST", path("deployments", deployment, "nomination"), body)

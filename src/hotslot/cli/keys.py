@@ -1,0 +1,97 @@
+"""`hotslot keys`: the API keys."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hotslot.cli.client import Json, path
+from hotslot.cli.output import card, cell, moment, say, table
+from hotslot.cli.session import Session, acts, reads
+
+app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
+
+
+def _show_key(console: Console, key: Json) -> None:
+    console.print(
+        card(
+            {
+                "id": key["id"],
+                "role": key["role"],
+                "customer": key["customer"],
+                **({"deployment": key["deployment"]} if key.get("deployment") else {}),
+                "created (UTC)": moment(key["created_at"]),
+                "revoked (UTC)": moment(key["revoked_at"]),
+            }
+        )
+    )
+    if key.get("key"):
+        console.print()
+        say(console, f"Key: {cell(key['key'])}", "bold")
+        say(console, "It is shown this once.")
+
+
+def _show_keys(console: Console, answer: Json) -> None:
+    console.print(
+        table(
+            ("id", "role", "customer", "deployment", "created (UTC)", "revoked (UTC)"),
+            (
+                (
+                    key["id"],
+                    key["role"],
+                    key["customer"],
+                    key.get("deployment"),
+                    moment(key["created_at"]),
+                    moment(key["revoked_at"]),
+                )
+                for key in answer["keys"]
+            ),
+        )
+    )
+
+
+@acts(app, "create", _show_key)
+def create(
+    session: Session,
+    *,
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role",
+            help="admin (all), operator (act on deployments), auditor (read everything) or "
+            "node (act for one deployment).",
+        ),
+    ],
+    customer: Annotated[
+        str | None, typer.Option("--customer", help="Limit the key to this customer.")
+    ] = None,
+    deployment: Annotated[
+        str | None, typer.Option("--deployment", help="The one deployment of a node key.")
+    ] = None,
+    id_: Annotated[
+        str | None, typer.Option("--id", help="The key's id; unset, the server makes one.")
+    ] = None,
+) -> Json:
+    """Create an API key. It is shown this once."""
+    body = {"id": id_, "role": role, "customer": customer, "deployment": deployment}
+    given = {name: value for name, value in body.items() if value is not None}
+    return session.command("POST", path("keys"), given)
+
+
+@reads(app, "list", _show_keys)
+def list_(
+    session: Session,
+    *,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 1000,
+) -> Json:
+    """List the API keys, the revoked ones too; never their secrets."""
+    return session.client.pages(path("keys"), "keys", limit)
+
+
+@acts(app, "revoke", _show_key)
+def revoke(
+    session: Session,
+    id_: Annotated[str, typer.Argument(metavar="KEY", help="The key's id.")],
+) -> Json:
+    """Revoke an API key: it stops working at once."""
+    return session.command("DELETE", path("keys", id_))

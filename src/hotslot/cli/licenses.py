@@ -1,0 +1,230 @@
+"""`hotslot license`: issue licenses and change them."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hotslot.cli.client import Json, path
+from hotslot.cli.output import card, cell, moment, say, table
+from hotslot.cli.session import LicenseArgument, Session, acts, reads
+
+app = typer.Typer(help="Issue licenses, look at them and change them.", no_args_is_help=True)
+
+NEVER = "never"
+
+
+def show_license(console: Console, license_: Json) -> None:
+    """Print a license and who holds what on it."""
+    slots = license_["slots"]
+    console.print(
+        card(
+            {
+                "license": license_["id"],
+                "product": license_["product"],
+                "customer": license_["customer"],
+                "status": license_["status"],
+                "expires (UTC)": _expiry(license_),
+                "slots": f"{slots['used']} used, {slots['free']} free, {slots['total']} in total",
+                "backups": f"{license_['backup_count']} (they use no slot)",
+                "term": license_["term"],
+                "position": license_["position"],
+                **({"as of": license_["as_of"]} if license_.get("as_of") is not None else {}),
+            }
+        )
+    )
+    if license_["active"]:
+        console.print()
+        console.print(
+            table(
+                ("active", "mode", "since (UTC)", "position"),
+                (
+                    (held["deployment"], held["mode"], moment(held["since"]), held["position"])
+                    for held in license_["active"]
+                ),
+            )
+        )
+    if license_["backups"]:
+        console.print()
+        console.print(
+            table(
+                ("backup", "mode", "standby for", "since (UTC)", "position"),
+                (
+                    (
+                        held["deployment"],
+                        held["mode"],
+                        held["standby_for"],
+                        moment(held["since"]),
+                        held["position"],
+                    )
+                    for held in license_["backups"]
+                ),
+            )
+        )
+        if license_["backup_count"] > len(license_["backups"]):
+            more = license_["backup_count"] - len(license_["backups"])
+            say(console, f"and {more} more backups")
+
+
+def show_licenses(console: Console, answer: Json) -> None:
+    """Print a list of licenses, one a line."""
+    if not answer["licenses"]:
+        say(console, "No licenses.")
+        return
+    console.print(
+        table(
+            (
+                "license",
+                "customer",
+                "product",
+                "status",
+                "used",
+                "slots",
+                "backups",
+                "expires (UTC)",
+            ),
+            (
+                (
+                    found["id"],
+                    found["customer"],
+                    found["product"],
+                    found["status"],
+                    found["slots"]["used"],
+                    found["slots"]["total"],
+                    found["backup_count"],
+                    _expiry(found),
+                )
+                for found in answer["licenses"]
+            ),
+        )
+    )
+    if answer.get("next"):
+        say(console, "There are more: raise --limit.")
+
+
+def _show_issued(console: Console, license_: Json) -> None:
+    show_license(console, license_)
+    if license_.get("activation_key"):
+        console.print()
+        say(console, f"Activation key: {cell(license_['activation_key'])}", "bold")
+        say(console, "It is shown this once. Deployments activate themselves with it.")
+
+
+def _expiry(license_: Json) -> str:
+    return NEVER if license_["expires_at"] is None else moment(license_["expires_at"])
+
+
+def _moment_or_never(value: str | None) -> str | None:
+    """Check a time and give it as RFC 3339; a day is its first moment, and UTC unless it says."""
+    if value is None or value == NEVER:
+        return value
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise typer.BadParameter(
+            "give a day (2027-01-31), a time (2027-01-31T12:00:00Z), or never"
+        ) from error
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
+
+
+SlotsOption = Annotated[
+    int, typer.Option("--slots", min=1, help="How many deployments may be active at once.")
+]
+EXPIRES_AT = typer.Option(
+    "--expires-at",
+    metavar="WHEN",
+    callback=_moment_or_never,
+    help="A day (2027-01-31, its first moment), a time (RFC 3339), or never. UTC unless it says.",
+)
+
+
+@acts(app, "issue", _show_issued)
+def issue(
+    session: Session,
+    *,
+    product: Annotated[str, typer.Option("--product", help="What is licensed.")],
+    customer: Annotated[str, typer.Option("--customer", help="Who it is licensed to.")],
+    slots: SlotsOption,
+    id_: Annotated[
+        str | None, typer.Option("--id", help="The license's id; unset, the server makes one.")
+    ] = None,
+    expires_at: Annotated[str, EXPIRES_AT] = NEVER,
+) -> Json:
+    """Issue a license. Its activation key is shown this once."""
+    body: Json = {
+        "product": product,
+        "customer": customer,
+        "slots": slots,
+        "expires_at": None if expires_at == NEVER else expires_at,
+    }
+    return session.command("POST", path("licenses"), body if id_ is None else {"id": id_, **body})
+
+
+@reads(app, "list", show_licenses)
+def list_(
+    session: Session,
+    *,
+    customer: Annotated[
+        str | None, typer.Option("--customer", help="Only those of this customer.")
+    ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option("--status", help="Only valid, expired, suspended or revoked ones."),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 1000,
+) -> Json:
+    """List the licenses."""
+    return session.client.pages(
+        path("licenses"), "licenses", limit, customer=customer, status=status
+    )
+
+
+@reads(app, "show", show_license)
+def show(
+    session: Session,
+    license_: LicenseArgument,
+    *,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", help="As it was: a position, or a time (RFC 3339)."),
+    ] = None,
+) -> Json:
+    """Show a license and who holds its slots, now or as of an earlier moment."""
+    return session.client.get(path("licenses", license_), as_of=as_of)
+
+
+@acts(app, "renew", show_license)
+def renew(
+    session: Session,
+    license_: LicenseArgument,
+    *,
+    expires_at: Annotated[str, EXPIRES_AT],
+) -> Json:
+    """Set a license's expiry, later or earlier."""
+    body = {"expires_at": None if expires_at == NEVER else expires_at}
+    return session.command("POST", path("licenses", license_, "renewal"), body)
+
+
+@acts(app, "resize", show_license)
+def resize(session: Session, license_: LicenseArgument, *, slots: SlotsOption) -> Json:
+    """Change a license's number of slots; never below what is used."""
+    return session.command("POST", path("licenses", license_, "resize"), {"slots": slots})
+
+
+@acts(app, "suspend", show_license)
+def suspend(session: Session, license_: LicenseArgument) -> Json:
+    """Take a license's rights away until it is reinstated."""
+    return session.command("POST", path("licenses", license_, "suspension"), {})
+
+
+@acts(app, "reinstate", show_license)
+def reinstate(session: Session, license_: LicenseArgument) -> Json:
+    """Give a suspended license its rights back."""
+    return session.command("POST", path("licenses", license_, "reinstatement"), {})
+
+
+@acts(app, "revoke", show_license)
+def revoke(session: Session, license_: LicenseArgument) -> Json:
+    """Take a license's rights away for good."""
+    return session.command("POST", path("licenses", license_, "revocation"), {})

@@ -1,0 +1,123 @@
+"""What people read: tables on a terminal, the same without color or wrapping on a pipe.
+
+Everything shown passes through `cell`, so that text from the ledger can't steer the terminal.
+"""
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from hotslot.cli.client import CallError, Json, OutOfReachError, RefusedError
+
+# On a pipe nobody wraps: a line is as long as its content, so that ids stay whole for grep.
+PIPE_WIDTH = 10_000
+NOTHING = "-"
+
+
+def screen(*, stderr: bool = False) -> Console:
+    """Give the console to print on, made anew so that it follows the present stdout."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(
+        file=stream,
+        width=None if stream.isatty() else PIPE_WIDTH,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+
+
+def cell(value: Any) -> str:
+    """Show one value of an answer as text for people, with control characters made visible."""
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "".join(
+        repr(character)[1:-1] if unicodedata.category(character) in {"Cc", "Cf"} else character
+        for character in text
+    )
+
+
+def moment(value: str | None) -> str:
+    """Show a time of the API in UTC to the millisecond; the columns' heads say UTC."""
+    if value is None:
+        return NOTHING
+    try:
+        at = datetime.fromisoformat(value).astimezone(UTC)
+    except ValueError:
+        return cell(value)
+    return at.strftime("%Y-%m-%d %H:%M:%S.") + f"{at.microsecond // 1000:03d}"
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], *, title: str = "") -> Table:
+    """Build a table; a cell too long for the terminal is folded, never cut."""
+    built = Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+    )
+    for column in columns:
+        built.add_column(column, overflow="fold")
+    for row in rows:
+        built.add_row(*(cell(value) for value in row))
+    return built
+
+
+def card(fields: Mapping[str, Any]) -> Table:
+    """Build a two-column table of one thing's fields."""
+    built = Table(box=None, show_header=False, pad_edge=False)
+    built.add_column(style="dim", no_wrap=True)
+    built.add_column(overflow="fold")
+    for name, value in fields.items():
+        built.add_row(name, cell(value))
+    return built
+
+
+def say(console: Console, sentence: str, style: str = "") -> None:
+    """Print a sentence; the terminal may fold it between words."""
+    console.print(sentence, style=style)
+
+
+def write_json(body: Json, *, stderr: bool = False) -> None:
+    """Write an answer of the API as it is."""
+    typer.echo(json.dumps(body, indent=2, ensure_ascii=False), err=stderr)
+
+
+def show_failure(failure: CallError, *, as_json: bool = False) -> None:
+    """Say on stderr what happened, why, and what to do next."""
+    console = screen(stderr=True)
+    if isinstance(failure, RefusedError):
+        if as_json:
+            write_json(failure.problem, stderr=True)
+        else:
+            _show_problem(console, failure.problem)
+    else:
+        say(console, f"Out of reach: {cell(str(failure))}", "bold red")
+        say(console, "Is the server up (`hotslot serve`), and is --url or HOTSLOT_URL right?")
+        if isinstance(failure, OutOfReachError) and failure.repeat_with:
+            say(console, "The command may or may not have been carried out. Repeating it with")
+            say(console, f"--idempotency-key {failure.repeat_with} carries it out once at most.")
+
+
+def _show_problem(console: Console, problem: Json) -> None:
+    say(console, f"Refused: {cell(problem.get('code'))} ({problem.get('status')})", "bold red")
+    say(console, cell(problem.get("detail") or problem.get("title")))
+    remedies = problem.get("remedies") or []
+    if remedies:
+        say(console, "What to do:" if len(remedies) == 1 else "What to do, in the order to try:")
+    for number, remedy in enumerate(remedies, start=1):
+        say(console, f"  {number}. {cell(remedy['action'])}: {cell(remedy['description'])}")
+    if problem.get("request_id"):
+        say(console, f"Request {cell(problem['request_id'])}", "dim")

@@ -1,0 +1,199 @@
+"""The commands that ask what is and what was: status, history, audit."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hotslot.cli.client import Client, Json, RefusedError, path
+from hotslot.cli.deployments import show_deployment
+from hotslot.cli.licenses import show_license, show_licenses
+from hotslot.cli.output import cell, moment, say, table
+from hotslot.cli.session import Session, reads
+
+# An id that names no license, or none that this key may see, may still name a deployment.
+NOT_A_LICENSE = (403, 404)
+# Everything there is to a license or deployment, in the trail and in the tenures.
+HISTORY_LIMIT = 10_000
+
+AsOfOption = Annotated[
+    str | None, typer.Option("--as-of", help="As it was: a position, or a time (RFC 3339).")
+]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands of this file on the app itself: `hotslot status`."""
+    reads(app, "status", _show_status)(status)
+    reads(app, "history", _show_history)(history)
+    reads(app, "audit", show_trail)(audit)
+
+
+def status(
+    session: Session,
+    id_: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", help="A license or a deployment; unset, all licenses."),
+    ] = None,
+    *,
+    as_of: AsOfOption = None,
+) -> Json:
+    """Show who holds what: all licenses, or one license, or one deployment.
+
+    An id that is no license's is looked up as a deployment's.
+    """
+    if id_ is None:
+        if as_of is not None:
+            raise typer.BadParameter("--as-of needs a license or a deployment")
+        return session.client.pages(path("licenses"), "licenses", HISTORY_LIMIT)
+    try:
+        return session.client.get(path("licenses", id_), as_of=as_of)
+    except RefusedError as refused:
+        if refused.status not in NOT_A_LICENSE:
+            raise
+    return session.client.get(path("deployments", id_), as_of=as_of)
+
+
+def history(
+    session: Session,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="A license or a deployment.")],
+) -> Json:
+    """Show who held which role from when to when, and everything asked and done, oldest first."""
+    client = session.client
+    try:
+        tenures = _tenures(client, id_)
+        kind = "license"
+    except RefusedError as refused:
+        if refused.status not in NOT_A_LICENSE:
+            raise
+        tenures, kind = {}, "deployment"
+    trail = client.pages(path("audit"), "entries", HISTORY_LIMIT, **{kind: id_})
+    if kind == "deployment":
+        licenses = dict.fromkeys(entry["license"] for entry in trail["entries"] if entry["license"])
+        of_all = (_tenures(client, license_)["tenures"] for license_ in licenses)
+        held = [tenure for each in of_all for tenure in each if tenure["deployment"] == id_]
+        tenures = {"tenures": sorted(held, key=lambda tenure: int(tenure["from"]["position"]))}
+    return {"tenures": tenures["tenures"], "entries": trail["entries"], "next": trail["next"]}
+
+
+def audit(
+    session: Session,
+    *,
+    license_: Annotated[
+        str | None, typer.Option("--license", help="Only what concerns this license.")
+    ] = None,
+    deployment: Annotated[
+        str | None, typer.Option("--deployment", help="Only what concerns this deployment.")
+    ] = None,
+    actor: Annotated[
+        str | None, typer.Option("--actor", help="Only what this API key or activation key did.")
+    ] = None,
+    type_: Annotated[
+        str | None,
+        typer.Option("--type", help="Only events of this type, such as license.backup-nominated."),
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option("--outcome", help="Only what was done, or what was refused.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="From this time on (RFC 3339).")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Up to this time (RFC 3339).")
+    ] = None,
+    limit: LimitOption = 1000,
+) -> Json:
+    """Show the audit trail, oldest first: who asked for what, when, why, and what became of it."""
+    return session.client.pages(
+        path("audit"),
+        "entries",
+        limit,
+        license=license_,
+        deployment=deployment,
+        actor=actor,
+        type=type_,
+        outcome=outcome,
+        since=since,
+        until=until,
+    )
+
+
+def show_trail(console: Console, answer: Json) -> None:
+    """Print entries of the audit trail."""
+    if not answer["entries"]:
+        say(console, "No entries.")
+        return
+    console.print(
+        table(
+            ("position", "at (UTC)", "what", "license", "deployment", "by", "outcome", "reason"),
+            (
+                (
+                    entry["position"],
+                    moment(entry["at"]),
+                    what_happened(entry),
+                    entry["license"],
+                    entry["deployment"],
+                    f"{entry['actor']['kind']} {entry['actor']['id']}",
+                    entry["outcome"],
+                    entry["reason"],
+                )
+                for entry in answer["entries"]
+            ),
+        )
+    )
+    if answer.get("next"):
+        say(console, "There are more: raise --limit, or narrow the time with --since.")
+
+
+def what_happened(entry: Json) -> str:
+    """Say an entry's event in few words; for a refusal, what was asked and the reason's code."""
+    if entry["outcome"] == "refused":
+        return f"{entry['data'].get('command')}: {entry['data'].get('code')}"
+    return str(entry["type"])
+
+
+def _tenures(client: Client, license_: str) -> Json:
+    return client.pages(path("licenses", license_, "tenures"), "tenures", HISTORY_LIMIT)
+
+
+def _show_status(console: Console, answer: Json) -> None:
+    if "licenses" in answer:
+        show_licenses(console, answer)
+    elif "capabilities" in answer:
+        show_deployment(console, answer)
+    else:
+        show_license(console, answer)
+
+
+def _show_history(console: Console, answer: Json) -> None:
+    if answer["tenures"]:
+        console.print(_tenure_table(answer["tenures"]))
+    else:
+        say(console, "No role was ever held.")
+    console.print()
+    show_trail(console, answer)
+
+
+def _tenure_table(tenures: Iterable[Json]) -> Table:
+    return table(
+        ("deployment", "role", "mode", "license", "term", "from (UTC)", "to (UTC)", "ended by"),
+        (
+            (
+                tenure["deployment"],
+                tenure["role"] + _standing_by(tenure),
+                tenure["mode"],
+                tenure["license"],
+                tenure["term"],
+                moment(tenure["from"]["at"]),
+                moment(tenure["to"]["at"]) if tenure["to"] else "now",
+                tenure["to"]["type"] if tenure["to"] else None,
+            )
+            for tenure in tenures
+        ),
+    )
+
+
+def _standing_by(tenure: Json) -> str:
+    return f" (for {cell(tenure['standby_for'])})" if tenure["standby_for"] else ""

@@ -1,0 +1,192 @@
+"""What the client commands share: the options they all take, and what becomes of the answer.
+
+A command is a plain function from a session and its own arguments to the API's answer. `reads` and
+`acts` register it with typer, add the shared options, connect, show the answer, and turn a failure
+into its exit status.
+"""
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+
+from hotslot.cli.client import Answer, CallError, Client, Json, connect, credentials
+from hotslot.cli.output import screen, show_failure, write_json
+from hotslot.settings import ClientSettings
+
+
+@dataclass(frozen=True)
+class Session:
+    """The connection of one command, and what its caller said about it."""
+
+    client: Client
+    reason: str | None = None
+    idempotency_key: str | None = None
+    activation_key: str | None = None
+
+    def command(self, method: str, path: str, body: Json | None = None) -> Json:
+        """Ask for a change with the caller's reason and idempotency key.
+
+        Raises `RefusedError` and `OutOfReachError`.
+        """
+        answer: Answer = self.client.command(
+            method, path, body, reason=self.reason, idempotency_key=self.idempotency_key
+        )
+        return answer.body
+
+
+Show = Callable[[Console, Json], None]
+Command = Callable[..., Json]
+
+
+def _checked_id(value: str | None) -> str | None:
+    # An empty id or `..` would make the path that of another resource.
+    if value is not None and not re.match(r"[A-Za-z0-9]", value):
+        raise typer.BadParameter("an id begins with a letter or digit")
+    return value
+
+
+LicenseArgument = Annotated[
+    str, typer.Argument(metavar="LICENSE", help="The license's id.", callback=_checked_id)
+]
+DeploymentArgument = Annotated[
+    str, typer.Argument(metavar="DEPLOYMENT", help="The deployment's id.", callback=_checked_id)
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", help="The server; else HOTSLOT_URL, else http://127.0.0.1:8000."),
+]
+KeyOption = Annotated[str | None, typer.Option("--key", help="The API key; else HOTSLOT_KEY.")]
+
+
+def _shared_by_all(
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the API's answer as it is.")
+    ] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Hold the options of every client command, for their signature."""
+
+
+def _shared_by_acts(
+    *,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why; it is kept in the audit trail.")
+    ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Asking twice with the same one has one effect. Unset, a random one is sent.",
+        ),
+    ] = None,
+) -> None:
+    """Hold the options of every command that changes something, for their signature."""
+
+
+def _shared_by_deployments(
+    *,
+    activation_key: Annotated[
+        str | None,
+        typer.Option(
+            "--activation-key",
+            help="Act as the deployment itself under the license of this key, with no API key.",
+        ),
+    ] = None,
+) -> None:
+    """Hold the options of the commands on a deployment, for their signature."""
+
+
+_ALL = list(inspect.signature(_shared_by_all).parameters.values())
+_ACTS = [*inspect.signature(_shared_by_acts).parameters.values(), *_ALL]
+_DEPLOYMENTS = [*inspect.signature(_shared_by_deployments).parameters.values(), *_ACTS]
+
+
+def reads(app: typer.Typer, name: str, show: Show) -> Callable[[Command], Command]:
+    """Register a command that only reads; `show` prints its answer for people."""
+    return _registered(app, name, show, _ALL)
+
+
+def acts(app: typer.Typer, name: str, show: Show) -> Callable[[Command], Command]:
+    """Register a command that changes something; `show` prints its answer for people."""
+    return _registered(app, name, show, _ACTS)
+
+
+def acts_on_deployment(app: typer.Typer, name: str, show: Show) -> Callable[[Command], Command]:
+    """Register a command that a deployment may also give for itself, by an activation key."""
+    return _registered(app, name, show, _DEPLOYMENTS)
+
+
+def _registered(
+    app: typer.Typer, name: str, show: Show, shared: list[inspect.Parameter]
+) -> Callable[[Command], Command]:
+    def register(command: Command) -> Command:
+        _, *own = inspect.signature(command).parameters.values()
+
+        def run(
+            *,
+            as_json: bool,
+            url: str | None,
+            key: str | None,
+            reason: str | None = None,
+            idempotency_key: str | None = None,
+            activation_key: str | None = None,
+            **arguments: Any,
+        ) -> None:
+            server = address(url)
+            headers = _who(key, activation_key)
+            once = None if idempotency_key is None else _fits_a_header(idempotency_key)
+            try:
+                with connect(server, headers) as client:
+                    answer = command(Session(client, reason, once, activation_key), **arguments)
+            except CallError as failure:
+                show_failure(failure, as_json=as_json)
+                raise typer.Exit(failure.exit_status) from failure
+            if as_json:
+                write_json(answer)
+            else:
+                show(screen(), answer)
+
+        # typer reads the options from the signature, and the help from the docstring.
+        run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+        run.__doc__ = command.__doc__
+        app.command(name)(run)
+        return command
+
+    return register
+
+
+def address(url: str | None) -> str:
+    """Give the server to talk to: `url`, else the setting. Raises `typer.BadParameter`."""
+    chosen = url or ClientSettings().url
+    try:
+        parsed = httpx.URL(chosen)
+    except httpx.InvalidURL as error:
+        raise typer.BadParameter(f"--url or HOTSLOT_URL: {error}") from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise typer.BadParameter("--url or HOTSLOT_URL: give http://host:port or https://host")
+    return chosen
+
+
+def _who(key: str | None, activation_key: str | None) -> dict[str, str]:
+    if activation_key is not None:
+        return credentials(activation_key=_fits_a_header(activation_key))
+    if key is None:
+        secret = ClientSettings().key
+        key = None if secret is None else secret.get_secret_value()
+    return credentials(key=None if key is None else _fits_a_header(key))
+
+
+def _fits_a_header(value: str) -> str:
+    # The value may be secret, so the message doesn't repeat it.
+    value = value.strip()
+    if not (value and value.isascii() and value.isprintable()):
+        raise typer.BadParameter("a key is empty or holds other than printable ASCII characters")
+    return value
