@@ -77,6 +77,15 @@ class License(msgspec.Struct, frozen=True, kw_only=True):
             revoked=self.revoked, suspended=self.suspended, expires_at=self.expires_at, now=now
         )
 
+    def tag(self, now: datetime) -> str:
+        """Name this state of the license: two states with one tag are the same."""
+        return tag(self.position, self.status(now))
+
+
+def tag(position: int, status: Status) -> str:
+    """The tag of a license whose last change is at `position`; the status can change without."""
+    return f"{position}-{status}"
+
 
 def status(*, revoked: bool, suspended: bool, expires_at: datetime | None, now: datetime) -> Status:
     """The status that follows from a license's marks at a time."""
@@ -89,7 +98,7 @@ def status(*, revoked: bool, suspended: bool, expires_at: datetime | None, now: 
     return Status.VALID
 
 
-def evolve(license_: License | None, recorded: Recorded) -> License | None:  # noqa: C901, PLR0911
+def evolve(license_: License | None, recorded: Recorded) -> License | None:  # noqa: C901, PLR0911, PLR0912 - one case an event
     """The license after one more event of its stream."""
     event, position = recorded.event, recorded.position
     if isinstance(event, CommandRefused):
@@ -316,7 +325,7 @@ def nominate(
     return events
 
 
-def replaced_by(license_: License, backup: Deployment, named: str | None) -> str | None | Refusal:
+def replaced_by(license_: License, backup: Deployment, named: str | None) -> str | Refusal | None:
     """Which active deployment a nomination of the backup replaces; None takes a free slot."""
     actives = tuple(license_.active)
     if named is not None:

@@ -15,6 +15,16 @@ class Remedy(msgspec.Struct, frozen=True):
     description: str
 
 
+class Explanation(msgspec.Struct, frozen=True):
+    """A refusal as it is told to people and kept for a repeated request."""
+
+    code: str
+    status: int
+    title: str
+    detail: str
+    remedies: tuple[Remedy, ...]
+
+
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """A rule turned a command down."""
 
@@ -29,6 +39,10 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     def remedies(self) -> tuple[Remedy, ...]:
         """What to do instead, in the order to try."""
         return ()
+
+    def explain(self) -> Explanation:
+        """All that there is to say about it."""
+        return Explanation(self.code, self.status, self.title, self.detail(), self.remedies())
 
 
 def _deactivate(deployment: str) -> Remedy:
@@ -78,7 +92,8 @@ class BackupCannotActivate(Refusal, frozen=True, kw_only=True):
     def remedies(self) -> tuple[Remedy, ...]:
         activate = Remedy(
             "unregister-and-activate",
-            f"{_unregister(self.deployment).description}, then {_activate(self.deployment).description}",
+            f"{_unregister(self.deployment).description}, "
+            f"then {_activate(self.deployment).description}",
         )
         return _nominate(self.deployment), activate
 

@@ -1,7 +1,7 @@
 """Creates the ledger's tables and functions, once."""
 
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import Any, LiteralString, cast
 
 from psycopg import Connection
 
@@ -23,4 +23,5 @@ def install(dsn: str) -> None:
 
 def _schema_sql() -> LiteralString:
     """The schema is part of the package, as trusted as the code."""
-    return cast("LiteralString", (files("hotslot.ledger") / "schema.sql").read_text())
+    schema: Any = (files("hotslot.ledger") / "schema.sql").read_text()
+    return cast("LiteralString", schema)

@@ -18,11 +18,10 @@ CREATE INDEX events_of_keys ON ledger.events (position)
 
 -- State of a stream at a version, so that loading a long stream reads its last few events only.
 CREATE TABLE ledger.snapshots (
-    stream   text   PRIMARY KEY,
-    version  bigint NOT NULL,
-    position bigint NOT NULL,
-    format   int    NOT NULL,  -- the shape of the state; others are passed over and made anew
-    state    json   NOT NULL
+    stream  text   PRIMARY KEY,
+    version bigint NOT NULL,
+    format  int    NOT NULL,  -- the shape of the state; others are passed over and made anew
+    state   json   NOT NULL
 );
 
 -- What became of requests that carried an Idempotency-Key.

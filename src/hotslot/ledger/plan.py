@@ -1,0 +1,203 @@
+"""Decides a batch of submissions in turn, each on the state that those before it leave."""
+
+from collections.abc import Container, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from hotslot.domain.commands import States
+from hotslot.domain.events import (
+    BackupNominated,
+    CommandRefused,
+    Context,
+    Event,
+    Recorded,
+)
+from hotslot.domain.refusals import Refusal
+from hotslot.domain.streams import State, evolve, stream_of
+from hotslot.ledger import mapper
+from hotslot.ledger.submission import (
+    Answer,
+    Done,
+    Outcome,
+    PreconditionFailedError,
+    Refused,
+    Submission,
+)
+
+REFUSAL_REPEATS_AFTER = timedelta(seconds=60)
+"""The same refusal is recorded again only after this long."""
+
+
+class Versioned(NamedTuple):
+    """A stream's state and the version that it is of; version 0 is before the first event."""
+
+    version: int
+    state: State
+
+
+class RefusalKey(NamedTuple):
+    """What makes two refusals the same."""
+
+    actor: tuple[str, str]
+    stream: str
+    command: str
+    deployment: str | None
+    code: str
+
+
+def refusal_key(stream: str, context: Context, event: CommandRefused) -> RefusalKey:
+    """What a recorded refusal is recognized by when it comes again."""
+    actor = (context.actor.kind, context.actor.id)
+    return RefusalKey(actor, stream, event.command, event.deployment, event.code)
+
+
+class Drafted(NamedTuple):
+    """An event that has its place in its stream, but no position yet."""
+
+    stream: str
+    version: int
+    context: Context
+    event: Event
+
+    def at(self, position: int) -> Recorded:
+        """The event as it stands in the ledger once it is appended."""
+        return Recorded(position, self.stream, self.version, self.context, self.event)
+
+
+class Verdict(msgspec.Struct):
+    """What was decided on one submission."""
+
+    submission: Submission
+    reads: tuple[str, ...]
+    drafts: list[Drafted]
+    refusal: Refusal | None = None
+    failed_tag: PreconditionFailedError | None = None
+
+    def answer(self) -> Answer:
+        """What is kept under the submission's Idempotency-Key."""
+        nominated = (d.event for d in self.drafts if isinstance(d.event, BackupNominated))
+        return Answer(
+            refusal=self.refusal.explain() if self.refusal else None,
+            replaced=next((event.replaced for event in nominated), None),
+            sealed_secret=self.submission.sealed_secret,
+        )
+
+
+def missing(submission: Submission, states: States, known: Container[str]) -> list[str]:
+    """The streams that the submission reads and that are not known."""
+    return [stream for stream in submission.command.reads(states) if stream not in known]
+
+
+class Plan:
+    """A batch that is decided but not appended yet."""
+
+    def __init__(
+        self,
+        known: Mapping[str, Versioned],
+        refused_lately: Mapping[RefusalKey, datetime],
+        now: datetime,
+    ) -> None:
+        """Begin an empty plan on `known` streams; `now` becomes the time of its events."""
+        self.verdicts: list[Verdict] = []
+        self.checks: dict[str, int] = {}
+        self.drafts: list[Drafted] = []
+        self.states: dict[str, State] = {stream: entry.state for stream, entry in known.items()}
+        self.suppressed: list[str] = []
+        """Codes of the refusals that are not recorded because they were just now."""
+        self._known = known
+        self._versions = {stream: entry.version for stream, entry in known.items()}
+        self._refused_lately = refused_lately
+        self._refused_here: set[RefusalKey] = set()
+        self._now = now
+
+    def is_ready_for(self, submission: Submission) -> bool:
+        """Whether every stream that the submission reads now is known."""
+        return not missing(submission, States(self.states), self._versions)
+
+    def decide(self, submission: Submission) -> None:
+        """Decide one submission, none of whose streams may be missing, after those before it."""
+        command, states = submission.command, States(self.states)
+        reads = tuple(command.reads(states))
+        for stream in reads:
+            self.checks.setdefault(stream, self._known[stream].version)
+        verdict = Verdict(submission, reads, [])
+        self.verdicts.append(verdict)
+        if submission.if_match is not None:
+            license_ = command.license_of(states)
+            tag = license_.tag(self._now) if license_ is not None else None
+            if tag not in submission.if_match and not (
+                tag is not None and "*" in submission.if_match
+            ):
+                verdict.failed_tag = PreconditionFailedError(tag)
+                return
+        decision = command.decide(states, submission.asker, self._now)
+        context = Context(
+            at=self._now,
+            actor=submission.asker.actor,
+            request_id=submission.request_id,
+            trace_id=submission.trace_id,
+            source=submission.source,
+            reason=submission.reason,
+        )
+        if isinstance(decision, Refusal):
+            verdict.refusal = decision
+            refused = command.refused(states, submission.asker, decision)
+            if refused is not None and not self._is_repeated(context, refused):
+                self._draft(verdict, context, refused)
+        else:
+            for event in decision:
+                self._draft(verdict, context, event)
+
+    def _is_repeated(self, context: Context, refused: CommandRefused) -> bool:
+        key = refusal_key(stream_of(refused), context, refused)
+        before = self._refused_lately.get(key)
+        if key in self._refused_here or (
+            before is not None and context.at - before < REFUSAL_REPEATS_AFTER
+        ):
+            self.suppressed.append(refused.code)
+            return True
+        self._refused_here.add(key)
+        return False
+
+    def _draft(self, verdict: Verdict, context: Context, event: Event) -> None:
+        stream = stream_of(event)
+        version = self._versions[stream] + 1
+        draft = Drafted(stream, version, context, event)
+        self._versions[stream] = version
+        self.states[stream] = evolve(self.states[stream], draft.at(0))
+        self.drafts.append(draft)
+        verdict.drafts.append(draft)
+
+    def encoded(self) -> list[str]:
+        """The events as they are stored."""
+        return [mapper.encode(draft.context, draft.event).decode() for draft in self.drafts]
+
+    def settle(self, head: int) -> Sequence[Outcome | PreconditionFailedError]:
+        """The outcomes, once the events are appended behind `head`.
+
+        The states are folded once more from what was known, now that the positions are certain.
+        """
+        states = {stream: entry.state for stream, entry in self._known.items()}
+        outcomes: list[Outcome | PreconditionFailedError] = []
+        position = head
+        for verdict in self.verdicts:
+            recorded = []
+            for draft in verdict.drafts:
+                position += 1
+                event = draft.at(position)
+                states[draft.stream] = evolve(states[draft.stream], event)
+                recorded.append(event)
+            outcomes.append(_outcome(verdict, tuple(recorded), states, position))
+        return outcomes
+
+
+def _outcome(
+    verdict: Verdict, recorded: tuple[Recorded, ...], states: Mapping[str, State], head: int
+) -> Outcome | PreconditionFailedError:
+    if verdict.failed_tag is not None:
+        return verdict.failed_tag
+    if verdict.refusal is not None:
+        return Refused(verdict.refusal.explain(), recorded, head)
+    return Done(recorded, States({stream: states[stream] for stream in verdict.reads}), head)

@@ -1,0 +1,88 @@
+"""What is handed to the writer, and what comes of it."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from hotslot.domain.asker import Asker
+from hotslot.domain.commands import Command, States
+from hotslot.domain.events import Recorded
+from hotslot.domain.refusals import Explanation
+
+
+class IdempotencyKey(msgspec.Struct, frozen=True):
+    """A client's name for one request: `digest` is the SHA-256 of what it asked."""
+
+    actor: str
+    key: str
+    digest: bytes
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A command with who asked it and how."""
+
+    command: Command
+    asker: Asker
+    request_id: str
+    trace_id: str | None = None
+    source: str | None = None
+    reason: str | None = None
+    if_match: frozenset[str] | None = None
+    """Tags of the license under which the command is to be carried out; None is any."""
+    idempotency: IdempotencyKey | None = None
+    sealed_secret: bytes | None = None
+    """A secret of the answer, closed with something only the client has; see api.sealing."""
+
+
+class Done(msgspec.Struct, frozen=True):
+    """Carried out, or already so (then nothing is recorded)."""
+
+    recorded: tuple[Recorded, ...]
+    states: States
+    """The streams that the decision rested on, after it."""
+    head: int
+    """The ledger's last position at this time."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Turned down by a rule."""
+
+    explanation: Explanation
+    recorded: tuple[Recorded, ...]
+    head: int
+
+
+class Repeated(msgspec.Struct, frozen=True):
+    """The Idempotency-Key was used before, for the same request."""
+
+    answer: "Answer"
+    position: int
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is kept of an answer: the rest is read from the projections as of its position."""
+
+    refusal: Explanation | None = None
+    replaced: str | None = None
+    sealed_secret: bytes | None = None
+
+
+Outcome = Done | Refused | Repeated
+
+Versions = Mapping[str, int]
+
+
+class PreconditionFailedError(Exception):
+    """The license has changed since the tag in `If-Match` was read. Holds the present tag."""
+
+    def __init__(self, tag: str | None) -> None:
+        super().__init__("The license has changed since the ETag in If-Match was read.")
+        self.tag = tag
+
+
+class IdempotencyKeyReusedError(Exception):
+    """The Idempotency-Key was used for another request."""
+
+
+class LedgerUnavailableError(Exception):
+    """The ledger can't be reached. What was submitted may or may not have been recorded."""

@@ -1,0 +1,373 @@
+"""The one writer of this process: takes what has queued up, decides it, appends it at once.
+
+Two ways lead to the ledger. A batch is first decided on the states in the cache, without any lock;
+the append then checks, under the ledger's lock, that every stream it rests on is still at the
+version it was decided on. If another process was faster, the batch is decided again from fresh
+states while the lock is held, which always succeeds. So every answer, a refusal and a quiet repeat
+too, was true of the ledger at the moment it was given.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from hotslot.domain.commands import States
+from hotslot.domain.events import Recorded
+from hotslot.domain.streams import State
+from hotslot.ledger import snapshots
+from hotslot.ledger.cache import Cache
+from hotslot.ledger.loading import load
+from hotslot.ledger.plan import Plan, Versioned, missing
+from hotslot.ledger.submission import (
+    Answer,
+    IdempotencyKeyReusedError,
+    LedgerUnavailableError,
+    Outcome,
+    PreconditionFailedError,
+    Repeated,
+    Submission,
+)
+
+MAX_BATCH = 256
+"""Submissions that are decided and appended together, at most."""
+
+# Appends a batch with its checks and idempotency records: one round trip, one commit.
+APPEND = """
+SELECT stale, repeated, head FROM ledger.append(
+    %s::text[], %s::bigint[],
+    %s::text[], %s::bigint[], %s::text[], %s::text[],
+    %s::text[], %s::text[], %s::bytea[], %s::int[], %s::bytea[])
+"""
+
+# Takes the ledger's lock until the transaction ends.
+LOCK = "SELECT ledger.lock()"
+
+# What became of requests with these Idempotency-Keys.
+FIND_ANSWERS = """
+SELECT i.actor, i.key, i.digest, i.position, i.answer
+  FROM unnest(%s::text[], %s::text[]) AS n (actor, key)
+  JOIN ledger.idempotency AS i USING (actor, key)
+"""
+
+Result = Outcome | PreconditionFailedError | IdempotencyKeyReusedError
+_log = structlog.get_logger(__name__)
+_answers = msgspec.json.Decoder(Answer)
+_encode = msgspec.json.Encoder().encode
+
+
+class _Waiting:
+    """A submission and the one who waits for its outcome."""
+
+    __slots__ = ("future", "submission")
+
+    def __init__(self, submission: Submission, future: "asyncio.Future[Outcome]") -> None:
+        self.submission = submission
+        self.future = future
+
+    def settle(self, result: Result | Exception) -> None:
+        if self.future.done():  # the client went away
+            return
+        if isinstance(result, Exception):
+            self.future.set_exception(result)
+        else:
+            self.future.set_result(result)
+
+
+class Writer:
+    """Carries submissions into the ledger. Runs in the event loop; `run` until it is canceled.
+
+    `committed` is called with the head before a batch and the batch's events, once they are
+    committed and before anyone is answered. `suppressed` is called with the code of a refusal
+    that is not recorded because the same one was a moment ago.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        pool: AsyncConnectionPool[AsyncConnection[Any]],
+        cache: Cache,
+        *,
+        clock: Callable[[], datetime],
+        committed: Callable[[int, Sequence[Recorded]], None],
+        suppressed: Callable[[str], None],
+    ) -> None:
+        self._dsn = dsn
+        self._pool = pool
+        self._cache = cache
+        self._clock = clock
+        self._committed = committed
+        self._suppressed = suppressed
+        self._due_for_snapshot: set[str] = set()
+        self._queue: deque[_Waiting] = deque()
+        self._woken = asyncio.Event()
+        self._connection: AsyncConnection[Any] | None = None
+        self._saving: asyncio.Task[None] | None = None
+
+    async def submit(self, submission: Submission) -> Outcome:
+        """Hand in a command and wait until it is committed, or turned down.
+
+        Raises:
+            PreconditionFailedError: the license has another tag than `if_match` asks for.
+            IdempotencyKeyReusedError: the key was used for another request.
+            LedgerUnavailableError: the database is out of reach.
+
+        """
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(submission, future))
+        self._woken.set()
+        return await future
+
+    async def load(self, stream: str) -> Versioned:
+        """A stream's state, from the cache or the ledger."""
+        entry = self._cache.get(stream)
+        if entry is None:
+            async with self._pool.connection() as connection:
+                entry = (await load(connection, {stream: Versioned(0, None)}))[stream]
+            self._cache.put(stream, entry)
+        return entry
+
+    async def run(self) -> None:
+        """Write what is submitted, batch by batch, until canceled."""
+        try:
+            while True:
+                await self._woken.wait()
+                self._woken.clear()
+                while self._queue:
+                    size = min(len(self._queue), MAX_BATCH)
+                    await self._write([self._queue.popleft() for _ in range(size)])
+                    self._begin_snapshots()
+        finally:
+            await self._disconnect()
+            if self._saving is not None:
+                await self._saving
+            for waiting in self._queue:
+                waiting.settle(LedgerUnavailableError())
+
+    async def _write(self, batch: list[_Waiting]) -> None:
+        try:
+            if self._connection is None:
+                self._connection = await self._connect()
+            rest = batch
+            while rest:
+                rest = await self._append(self._connection, rest)
+        except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+            _log.warning("ledger-unavailable", error=type(error).__name__, detail=str(error))
+            await self._abandon(batch, LedgerUnavailableError())
+        except Exception as error:  # noqa: BLE001 - those who wait must hear of it
+            if len(batch) == 1:
+                _log.exception("command-failed", command=batch[0].submission.command.name)
+                await self._abandon(batch, error)
+                return
+            # One bad command must not take the others with it.
+            await self._disconnect()
+            for waiting in batch:
+                if not waiting.future.done():
+                    await self._write([waiting])
+
+    async def _abandon(self, batch: list[_Waiting], error: Exception) -> None:
+        """Whether the batch was committed is unknown: nothing that it touched is kept."""
+        await self._disconnect()
+        self._cache.forget_all()
+        for waiting in batch:
+            waiting.settle(error)
+
+    async def _append(
+        self, connection: AsyncConnection[Any], batch: list[_Waiting]
+    ) -> list[_Waiting]:
+        """Append what can be decided together; returns the rest of the batch."""
+        plan, rest = await self._decide(connection, batch, {})
+        stale, repeated, head = await self._send(connection, plan)
+        if stale is None and repeated is None:
+            self._settle(plan, batch, head)
+            return rest
+        async with connection.transaction():
+            await connection.execute(LOCK)
+            known = {stream: self._cache.get(stream) for stream in plan.checks}
+            fresh = await load(
+                connection, {s: entry or Versioned(0, None) for s, entry in known.items()}
+            )
+            undecided = await self._answer_repeats(connection, batch)
+            plan, rest = await self._decide(connection, undecided, fresh)
+            stale, repeated, head = await self._send(connection, plan)
+            assert stale is None, stale
+            assert repeated is None, repeated
+        for stream, entry in fresh.items():
+            self._cache.put(stream, entry)
+        self._settle(plan, undecided, head)
+        return rest
+
+    async def _decide(
+        self,
+        connection: AsyncConnection[Any],
+        batch: list[_Waiting],
+        known: dict[str, Versioned],
+    ) -> tuple[Plan, list[_Waiting]]:
+        """Decide the batch from its front, up to a submission that must wait for the next round.
+
+        Such a one reads a stream that only the decisions before it made known, or carries the
+        same Idempotency-Key as one before it.
+        """
+        await self._gather(connection, batch, known)
+        now = self._clock()
+        if self._cache.last_time is not None and self._cache.last_time > now:
+            now = self._cache.last_time
+        plan = Plan(known, self._cache.refused_lately, now)
+        seen: set[tuple[str, str]] = set()
+        for index, waiting in enumerate(batch):
+            idempotency = waiting.submission.idempotency
+            if idempotency is not None:
+                if (idempotency.actor, idempotency.key) in seen:
+                    return plan, batch[index:]
+                seen.add((idempotency.actor, idempotency.key))
+            if not plan.is_ready_for(waiting.submission):
+                return plan, batch[index:]
+            plan.decide(waiting.submission)
+        return plan, []
+
+    async def _gather(
+        self,
+        connection: AsyncConnection[Any],
+        batch: list[_Waiting],
+        known: dict[str, Versioned],
+    ) -> None:
+        """Fill `known` with all that the batch reads, from the cache and else from the ledger."""
+        states: dict[str, State] = {stream: entry.state for stream, entry in known.items()}
+        while True:
+            absent: dict[str, Versioned] = {}
+            found = False
+            for waiting in batch:
+                for stream in missing(waiting.submission, States(states), known):
+                    entry = self._cache.get(stream)
+                    if entry is None:
+                        absent[stream] = Versioned(0, None)
+                    else:
+                        found = True
+                        known[stream] = entry
+                        states[stream] = entry.state
+            if absent:
+                loaded = await load(connection, absent)
+                for stream, entry in loaded.items():
+                    self._cache.put(stream, entry)
+                    states[stream] = entry.state
+                known.update(loaded)
+                self._due_for_snapshot.update(loaded.long)
+            elif not found:
+                return
+
+    async def _send(
+        self, connection: AsyncConnection[Any], plan: Plan
+    ) -> tuple[list[str] | None, list[str] | None, int]:
+        actors, keys, digests, lasts, answers = [], [], [], [], []
+        events = 0
+        for verdict in plan.verdicts:
+            events += len(verdict.drafts)
+            idempotency = verdict.submission.idempotency
+            if idempotency is not None and verdict.failed_tag is None:
+                actors.append(idempotency.actor)
+                keys.append(idempotency.key)
+                digests.append(idempotency.digest)
+                lasts.append(events)
+                answers.append(_encode(verdict.answer()))
+        cursor = await connection.execute(
+            APPEND,
+            (
+                list(plan.checks),
+                list(plan.checks.values()),
+                [draft.stream for draft in plan.drafts],
+                [draft.version for draft in plan.drafts],
+                [draft.event.type for draft in plan.drafts],
+                plan.encoded(),
+                actors,
+                keys,
+                digests,
+                lasts,
+                answers,
+            ),
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        stale, repeated, head = row
+        return stale, repeated, head
+
+    async def _answer_repeats(
+        self, connection: AsyncConnection[Any], batch: list[_Waiting]
+    ) -> list[_Waiting]:
+        """Give repeated requests their first answer; returns the others."""
+        asked = [w.submission.idempotency for w in batch if w.submission.idempotency is not None]
+        if not asked:
+            return batch
+        cursor = await connection.execute(
+            FIND_ANSWERS, ([key.actor for key in asked], [key.key for key in asked])
+        )
+        found = {(row[0], row[1]): row[2:] async for row in cursor}
+        undecided = []
+        for waiting in batch:
+            idempotency = waiting.submission.idempotency
+            first = found.get((idempotency.actor, idempotency.key)) if idempotency else None
+            if first is None:
+                undecided.append(waiting)
+                continue
+            assert idempotency is not None
+            digest, position, answer = first
+            if digest == idempotency.digest:
+                waiting.settle(Repeated(_answers.decode(answer), position))
+            else:
+                waiting.settle(IdempotencyKeyReusedError())
+        return undecided
+
+    def _settle(self, plan: Plan, batch: list[_Waiting], head: int) -> None:
+        outcomes = plan.settle(head)
+        recorded = [
+            event
+            for outcome in outcomes
+            if not isinstance(outcome, PreconditionFailedError | Repeated)
+            for event in outcome.recorded
+        ]
+        for event in recorded:
+            self._cache.apply(event)
+        if recorded:
+            self._committed(head, recorded)
+        for code in plan.suppressed:
+            self._suppressed(code)
+        self._due_for_snapshot.update(
+            draft.stream for draft in plan.drafts if draft.version % snapshots.EVERY == 0
+        )
+        for waiting, outcome in zip(batch, outcomes, strict=False):
+            waiting.settle(outcome)
+
+    def _begin_snapshots(self) -> None:
+        """Save what is due beside the writing; a snapshot is a convenience, and may fail."""
+        if self._due_for_snapshot and (self._saving is None or self._saving.done()):
+            due = {stream: self._cache.get(stream) for stream in self._due_for_snapshot}
+            self._due_for_snapshot.clear()
+            rows = [
+                (stream, entry.version, snapshots.FORMAT, snapshots.encode(entry.state))
+                for stream, entry in due.items()
+                if entry is not None
+            ]
+            self._saving = asyncio.create_task(self._save(rows))
+
+    async def _save(self, rows: list[tuple[str, int, int, str]]) -> None:
+        try:
+            async with self._pool.connection() as connection, connection.cursor() as cursor:
+                await cursor.executemany(snapshots.SAVE, rows)
+        except (psycopg.Error, PoolTimeout) as error:
+            _log.warning("snapshots-not-saved", error=type(error).__name__, detail=str(error))
+
+    async def _connect(self) -> AsyncConnection[Any]:
+        return await AsyncConnection.connect(self._dsn, autocommit=True, prepare_threshold=1)
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                await connection.close()
