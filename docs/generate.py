@@ -14,9 +14,12 @@ from enum import StrEnum
 from pathlib import Path
 
 import msgspec
+import typer.core
+import typer.main
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from hotslot.cli.main import app
 from hotslot.domain import events, refusals
 from hotslot.settings import ClientSettings, Settings
 
@@ -91,10 +94,58 @@ def settings_page() -> str:
     )
 
 
+def command_line_page() -> str:
+    """Write the reference of the command line."""
+    leaves = list(commands(typer.main.get_command(app)))
+    shared = {name: text for _, leaf in leaves for name, text in _options(leaf) if name in SHARED}
+    lines = [
+        "# The command line",
+        "",
+        NOTICE,
+        "",
+        "Commands that talk to a server print a table for people, and the API's answer with",
+        "`--json`. They find the server and the key in `HOTSLOT_URL` and `HOTSLOT_KEY`.",
+        "",
+        "| exit status | meaning |",
+        "| --- | --- |",
+        "| 0 | done |",
+        "| 1 | refused: the code and the remedies are on stderr; or a check found a difference |",
+        "| 2 | wrong usage |",
+        "| 3 | the server is out of reach |",
+        "| 130 | stopped by Ctrl-C |",
+        "",
+        "Options that many commands take:",
+        "",
+        *_table(shared.items()),
+    ]
+    for usage, leaf in leaves:
+        own = [each for each in _options(leaf) if each[0] not in SHARED]
+        also = ", ".join(f"`{name}`" for name, _ in _options(leaf) if name in SHARED)
+        lines += ["", f"## `{usage}`", "", _plain(leaf.help or "")]
+        lines += ["", *_table(own)] if own else []
+        lines += ["", f"And {also}."] if also else []
+    return "\n".join(lines) + "\n"
+
+
+def commands(
+    command: object, path: str = "hotslot"
+) -> Iterator[tuple[str, typer.core.TyperCommand]]:
+    """Walk every command that does something, with what one types to call it."""
+    if isinstance(command, typer.core.TyperGroup):
+        for name, below in command.commands.items():
+            yield from commands(below, f"{path} {name}")
+    elif isinstance(command, typer.core.TyperCommand):
+        yield path, command
+
+
+SHARED = ("--reason", "--idempotency-key", "--json", "--url", "--key")
+"""The options that the command line's page explains once."""
+
 PAGES: dict[str, Callable[[], str]] = {
     "events.md": events_page,
     "refusals.md": refusals_page,
     "settings.md": settings_page,
+    "cli.md": command_line_page,
 }
 """The generated files, by name."""
 
@@ -109,7 +160,12 @@ def stale() -> list[str]:
 
 
 def _docstring(kind: type) -> str:
-    return inspect.cleandoc(kind.__doc__ or "").replace("\n", " ").replace("  ", "\n\n")
+    return _plain(inspect.cleandoc(kind.__doc__ or ""))
+
+
+def _plain(text: str) -> str:
+    """Put each paragraph on a line of its own."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
 def _struct_table(kind: type[msgspec.Struct]) -> Iterator[str]:
@@ -166,6 +222,29 @@ def _example(kind: type[refusals.Refusal], role: str) -> refusals.Refusal:
     if role:
         values["role"] = role
     return kind(**values)
+
+
+def _options(command: typer.core.TyperCommand) -> Iterator[tuple[str, str]]:
+    """Give the arguments and options of a command, each with what it means."""
+    for each in command.params:
+        if isinstance(each, typer.core.TyperArgument):
+            yield each.metavar or (each.name or "").upper(), each.help or ""
+        elif isinstance(each, typer.core.TyperOption):
+            notes = [each.help or ""]
+            if each.required:
+                notes.append("Required.")
+            elif not each.is_flag and each.default not in (None, ""):
+                notes.append(f"Default: `{each.default}`.")
+            yield each.opts[0], " ".join(notes)
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> list[str]:
+    names = [f"| `{_cell(name)}` | {_cell(meaning)} |" for name, meaning in rows]
+    return ["| | |", "| --- | --- |", *names]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _settings_table(kind: type[BaseSettings]) -> Iterator[str]:
