@@ -7,7 +7,8 @@ from rich.console import Console
 
 from hotslot.cli.client import Json, path
 from hotslot.cli.output import card, cell, moment, say, table
-from hotslot.cli.session import Session, acts, reads
+from hotslot.cli.session import Session, acts, checked_id, reads
+from hotslot.domain.keys import KeyRole
 
 app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
 
@@ -55,7 +56,7 @@ def create(
     session: Session,
     *,
     role: Annotated[
-        str,
+        KeyRole,
         typer.Option(
             "--role",
             help="admin (all), operator (act on deployments), auditor (read everything) or "
@@ -73,7 +74,7 @@ def create(
     ] = None,
 ) -> Json:
     """Create an API key. It is shown this once."""
-    body = {"id": id_, "role": role, "customer": customer, "deployment": deployment}
+    body = {"id": id_, "role": role.value, "customer": customer, "deployment": deployment}
     given = {name: value for name, value in body.items() if value is not None}
     return session.command("POST", path("keys"), given)
 
@@ -91,7 +92,7 @@ def list_(
 @acts(app, "revoke", _show_key)
 def revoke(
     session: Session,
-    id_: Annotated[str, typer.Argument(metavar="KEY", help="The key's id.")],
+    id_: Annotated[str, typer.Argument(metavar="KEY", help="The key's id.", callback=checked_id)],
 ) -> Json:
     """Revoke an API key: it stops working at once."""
     return session.command("DELETE", path("keys", id_))

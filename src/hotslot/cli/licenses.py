@@ -9,6 +9,7 @@ from rich.console import Console
 from hotslot.cli.client import Json, path
 from hotslot.cli.output import card, cell, moment, say, table
 from hotslot.cli.session import LicenseArgument, Session, acts, reads
+from hotslot.domain.license import Status
 
 app = typer.Typer(help="Issue licenses, look at them and change them.", no_args_is_help=True)
 
@@ -169,8 +170,7 @@ def list_(
         str | None, typer.Option("--customer", help="Only those of this customer.")
     ] = None,
     status: Annotated[
-        str | None,
-        typer.Option("--status", help="Only valid, expired, suspended or revoked ones."),
+        Status | None, typer.Option("--status", help="Only those of this status.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 1000,
 ) -> Json:

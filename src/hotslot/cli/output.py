@@ -119,5 +119,7 @@ def _show_problem(console: Console, problem: Json) -> None:
         say(console, "What to do:" if len(remedies) == 1 else "What to do, in the order to try:")
     for number, remedy in enumerate(remedies, start=1):
         say(console, f"  {number}. {cell(remedy['action'])}: {cell(remedy['description'])}")
+    if problem.get("code") == "unauthenticated":
+        say(console, "Give a valid API key with --key or HOTSLOT_KEY.")
     if problem.get("request_id"):
         say(console, f"Request {cell(problem['request_id'])}", "dim")

@@ -1,7 +1,7 @@
 """The commands that ask what is and what was: status, history, audit."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -11,12 +11,11 @@ from hotslot.cli.client import Client, Json, RefusedError, path
 from hotslot.cli.deployments import show_deployment
 from hotslot.cli.licenses import show_license, show_licenses
 from hotslot.cli.output import cell, moment, say, table
-from hotslot.cli.session import Session, reads
+from hotslot.cli.session import Session, checked_id, reads
 
 # An id that names no license, or none that this key may see, may still name a deployment.
 NOT_A_LICENSE = (403, 404)
-# Everything there is to a license or deployment, in the trail and in the tenures.
-HISTORY_LIMIT = 10_000
+LIMIT = 1000
 
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", help="As it was: a position, or a time (RFC 3339).")
@@ -35,7 +34,11 @@ def status(
     session: Session,
     id_: Annotated[
         str | None,
-        typer.Argument(metavar="ID", help="A license or a deployment; unset, all licenses."),
+        typer.Argument(
+            metavar="ID",
+            help="A license or a deployment; unset, all.",
+            callback=checked_id,
+        ),
     ] = None,
     *,
     as_of: AsOfOption = None,
@@ -47,7 +50,7 @@ def status(
     if id_ is None:
         if as_of is not None:
             raise typer.BadParameter("--as-of needs a license or a deployment")
-        return session.client.pages(path("licenses"), "licenses", HISTORY_LIMIT)
+        return session.client.pages(path("licenses"), "licenses", LIMIT)
     try:
         return session.client.get(path("licenses", id_), as_of=as_of)
     except RefusedError as refused:
@@ -58,24 +61,24 @@ def status(
 
 def history(
     session: Session,
-    id_: Annotated[str, typer.Argument(metavar="ID", help="A license or a deployment.")],
+    id_: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="A license or a deployment.", callback=checked_id),
+    ],
+    *,
+    limit: LimitOption = LIMIT,
 ) -> Json:
     """Show who held which role from when to when, and everything asked and done, oldest first."""
     client = session.client
     try:
-        tenures = _tenures(client, id_)
-        kind = "license"
+        tenures = _tenures(client, id_, limit)
+        trail = client.pages(path("audit"), "entries", limit, license=id_)
     except RefusedError as refused:
         if refused.status not in NOT_A_LICENSE:
             raise
-        tenures, kind = {}, "deployment"
-    trail = client.pages(path("audit"), "entries", HISTORY_LIMIT, **{kind: id_})
-    if kind == "deployment":
-        licenses = dict.fromkeys(entry["license"] for entry in trail["entries"] if entry["license"])
-        of_all = (_tenures(client, license_)["tenures"] for license_ in licenses)
-        held = [tenure for each in of_all for tenure in each if tenure["deployment"] == id_]
-        tenures = {"tenures": sorted(held, key=lambda tenure: int(tenure["from"]["position"]))}
-    return {"tenures": tenures["tenures"], "entries": trail["entries"], "next": trail["next"]}
+        trail = client.pages(path("audit"), "entries", limit, deployment=id_)
+        tenures = _tenures_of_deployment(client, id_, trail["entries"], limit)
+    return {"tenures": tenures, "entries": trail["entries"], "next": trail["next"]}
 
 
 def audit(
@@ -95,7 +98,8 @@ def audit(
         typer.Option("--type", help="Only events of this type, such as license.backup-nominated."),
     ] = None,
     outcome: Annotated[
-        str | None, typer.Option("--outcome", help="Only what was done, or what was refused.")
+        Literal["done", "refused"] | None,
+        typer.Option("--outcome", help="Only what was done, or what was refused."),
     ] = None,
     since: Annotated[
         str | None, typer.Option("--since", help="From this time on (RFC 3339).")
@@ -103,7 +107,7 @@ def audit(
     until: Annotated[
         str | None, typer.Option("--until", help="Up to this time (RFC 3339).")
     ] = None,
-    limit: LimitOption = 1000,
+    limit: LimitOption = LIMIT,
 ) -> Json:
     """Show the audit trail, oldest first: who asked for what, when, why, and what became of it."""
     return session.client.pages(
@@ -154,8 +158,23 @@ def what_happened(entry: Json) -> str:
     return str(entry["type"])
 
 
-def _tenures(client: Client, license_: str) -> Json:
-    return client.pages(path("licenses", license_, "tenures"), "tenures", HISTORY_LIMIT)
+def _tenures(client: Client, license_: str, limit: int) -> list[Json]:
+    found = client.pages(path("licenses", license_, "tenures"), "tenures", limit)
+    return list(found["tenures"])
+
+
+def _tenures_of_deployment(
+    client: Client, deployment: str, entries: list[Json], limit: int
+) -> list[Json]:
+    """Find the tenures of a deployment on the licenses that it ever held a role on."""
+    bound = (entry["license"] for entry in entries if entry["type"] == "deployment.bound")
+    held = [
+        tenure
+        for license_ in dict.fromkeys(bound)
+        for tenure in _tenures(client, license_, limit)
+        if tenure["deployment"] == deployment
+    ]
+    return sorted(held, key=lambda tenure: int(tenure["from"]["position"]))
 
 
 def _show_status(console: Console, answer: Json) -> None:

@@ -44,18 +44,18 @@ Show = Callable[[Console, Json], None]
 Command = Callable[..., Json]
 
 
-def _checked_id(value: str | None) -> str | None:
-    # An empty id or `..` would make the path that of another resource.
+def checked_id(value: str | None) -> str | None:
+    """Raise `typer.BadParameter` for an id that would make a path that of another resource."""
     if value is not None and not re.match(r"[A-Za-z0-9]", value):
         raise typer.BadParameter("an id begins with a letter or digit")
     return value
 
 
 LicenseArgument = Annotated[
-    str, typer.Argument(metavar="LICENSE", help="The license's id.", callback=_checked_id)
+    str, typer.Argument(metavar="LICENSE", help="The license's id.", callback=checked_id)
 ]
 DeploymentArgument = Annotated[
-    str, typer.Argument(metavar="DEPLOYMENT", help="The deployment's id.", callback=_checked_id)
+    str, typer.Argument(metavar="DEPLOYMENT", help="The deployment's id.", callback=checked_id)
 ]
 UrlOption = Annotated[
     str | None,

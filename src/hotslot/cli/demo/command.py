@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -49,8 +50,6 @@ def demo(
     HOTSLOT_URL and HOTSLOT_KEY) it plays on that server instead, and starts none; the key must be
     an admin's.
     """
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGHUP, _stop)
     console = screen()
     if not console.is_terminal:
         console.width = PIPE_COLUMNS  # prose; its ids are far shorter than that
@@ -64,10 +63,13 @@ def demo(
             "HOTSLOT_KEY); give neither to have a server started"
         )
     try:
-        if key is not None:
-            _play_on_running(console, address(url), key)
-        else:
-            _play_on_own(console, data_dir or Settings().data_dir / "demo", port, then_end=exit_)
+        with _told_to_end_as_by_ctrl_c():
+            if key is not None:
+                _play_on_running(console, address(url), key)
+            else:
+                _play_on_own(
+                    console, data_dir or Settings().data_dir / "demo", port, then_end=exit_
+                )
     except (DemoServerError, StoryError) as broken:
         say(screen(stderr=True), f"The demo failed. {broken}", "bold red")
         raise typer.Exit(1) from broken
@@ -140,6 +142,16 @@ def _stay(console: Console, server: Server, data_dir: Path) -> None:
     raise DemoServerError(f"The server ended by itself with status {status}; see {server.log}.")
 
 
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    """End as on Ctrl-C, so that the server is ended too when the demo is told to end."""
-    raise KeyboardInterrupt
+@contextmanager
+def _told_to_end_as_by_ctrl_c() -> Iterator[None]:
+    """Take the other signals that end a process as Ctrl-C, so that the server is ended too."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,121 @@
+"""What the commands that only read ask for, and what they show."""
+
+import json
+
+from tests.cli.answers import deployment, entry, license_, tenure
+from tests.cli.conftest import Hotslot
+from tests.cli.stub import Stub
+
+LONG_ID = "core-" + "0123456789" * 12
+
+
+def test_json_is_the_answer_as_it_is(hotslot: Hotslot, stub: Stub) -> None:
+    answer = license_(customer="Größe [bold]")
+    stub.answer("GET", "/v1/licenses/lic-1", answer)
+    ended = hotslot("license", "show", "lic-1", "--as-of", "3", "--json")
+    assert json.loads(ended.out) == answer
+    assert stub.asked[0].query == {"as_of": "3"}
+
+
+def test_tables_on_a_pipe_keep_ids_whole_and_have_no_color(hotslot: Hotslot, stub: Stub) -> None:
+    held = license_()["active"][0] | {"deployment": LONG_ID}
+    stub.answer("GET", "/v1/licenses/lic-1", license_(active=[held]))
+    ended = hotslot("license", "show", "lic-1")
+    (line,) = (line for line in ended.out.splitlines() if LONG_ID in line)
+    assert "online" in line
+    assert "\x1b" not in ended.out
+
+
+def test_text_from_the_ledger_cannot_steer_the_terminal(hotslot: Hotslot, stub: Stub) -> None:
+    evil = entry(reason="[red]a[/red]\x1b[2J\nb\u202ec")
+    stub.answer("GET", "/v1/audit", {"entries": [evil], "next": None})
+    ended = hotslot("audit")
+    assert r"[red]a[/red]\x1b[2J\nb\u202ec" in ended.out
+
+
+def test_status_of_an_id_that_is_no_license_is_that_of_the_deployment(
+    hotslot: Hotslot, stub: Stub
+) -> None:
+    stub.answer("GET", "/v1/deployments/core-b", deployment())
+    ended = hotslot("status", "core-b", "--as-of", "2026-03-01T10:00:00Z", "--json")
+    assert json.loads(ended.out) == deployment()
+    assert [asked.path for asked in stub.asked] == ["/v1/licenses/core-b", "/v1/deployments/core-b"]
+    assert stub.asked[1].query["as_of"] == "2026-03-01T10:00:00Z"
+
+
+def test_status_lists_the_licenses(hotslot: Hotslot, stub: Stub) -> None:
+    stub.answer("GET", "/v1/licenses", {"licenses": [license_("l-1")], "next": "x"}, position=7)
+    stub.answer("GET", "/v1/licenses", {"licenses": [license_("l-2")], "next": None})
+    ended = hotslot("status")
+    assert "l-1" in ended.out
+    assert "l-2" in ended.out
+    first, second = stub.asked
+    assert "min_position" not in first.query
+    assert (second.query["cursor"], second.query["min_position"]) == ("x", "7")
+
+
+def test_audit_follows_pages_up_to_the_limit(hotslot: Hotslot, stub: Stub) -> None:
+    pages = [entry(position=at) for at in (1, 2, 3)]
+    stub.answer("GET", "/v1/audit", {"entries": pages[:2], "next": "p2"})
+    stub.answer("GET", "/v1/audit", {"entries": pages[2:], "next": "p3"})
+    filters = "--license l --deployment d --actor a --type t --outcome refused"
+    times = "--since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z"
+    ended = hotslot(*f"audit --limit 3 {filters} {times} --json".split())
+    assert json.loads(ended.out) == {"entries": pages, "next": "p3"}
+    assert stub.asked[0].query == {
+        "license": "l",
+        "deployment": "d",
+        "actor": "a",
+        "type": "t",
+        "outcome": "refused",
+        "since": "2026-01-01T00:00:00Z",
+        "until": "2026-02-01T00:00:00Z",
+        "limit": "3",
+    }
+    assert (stub.asked[1].query["limit"], stub.asked[1].query["cursor"]) == ("1", "p2")
+
+
+def test_audit_shows_who_what_and_why_and_that_there_is_more(hotslot: Hotslot, stub: Stub) -> None:
+    refused = entry(
+        outcome="refused",
+        type="license.command-refused",
+        data={"command": "activate", "code": "backup-cannot-activate"},
+        reason=None,
+    )
+    stub.answer("GET", "/v1/audit", {"entries": [entry(), refused], "next": "more"})
+    out = hotslot("audit", "--limit", "2").out
+    assert "license.backup-nominated" in out
+    assert "key ops" in out
+    assert "power lost" in out
+    assert "activate: backup-cannot-activate" in out
+    assert "raise --limit" in out
+
+
+def test_history_of_a_license_has_tenures_and_trail(hotslot: Hotslot, stub: Stub) -> None:
+    stub.answer("GET", "/v1/licenses/lic-1/tenures", {"tenures": [tenure()], "next": None})
+    stub.answer("GET", "/v1/audit", {"entries": [entry()], "next": None})
+    out = hotslot("history", "lic-1").out
+    assert "backup (for core-a)" in out
+    assert "power lost" in out
+    assert stub.asked[1].query["license"] == "lic-1"
+
+
+def test_history_of_a_deployment_has_its_tenures_on_all_its_licenses(
+    hotslot: Hotslot, stub: Stub
+) -> None:
+    entries = [
+        entry(type="deployment.bound", license="lic-2"),
+        entry(type="deployment.bound", license="lic-1"),
+        entry(license="lic-3"),
+    ]
+    later = {"position": 9, "at": "2026-03-02T10:00:00.000000Z", "type": "x"}
+    on_2 = tenure(license="lic-2", to=None, **{"from": later})
+    stub.answer("GET", "/v1/audit", {"entries": entries, "next": None})
+    stub.answer(
+        "GET",
+        "/v1/licenses/lic-1/tenures",
+        {"tenures": [tenure(), tenure(deployment="core-a")], "next": None},
+    )
+    stub.answer("GET", "/v1/licenses/lic-2/tenures", {"tenures": [on_2], "next": None})
+    ended = hotslot("history", "core-b", "--json")
+    assert json.loads(ended.out)["tenures"] == [tenure(), on_2]
