@@ -1,11 +1,12 @@
 """How values and tables are shown to people."""
 
 import io
+from collections.abc import Sequence
 
 import pytest
 from rich.console import Console
 
-from hotslot.cli.output import cell, moment, table
+from hotslot.cli.output import cell, moment, show_table
 
 
 @pytest.mark.parametrize(
@@ -37,11 +38,19 @@ def test_times_are_utc_to_the_millisecond(value: str | None, shown: str) -> None
     assert moment(value) == shown
 
 
-def test_a_narrow_terminal_folds_ids_and_cuts_nothing() -> None:
+def test_on_a_terminal_too_narrow_for_the_table_each_row_is_a_paragraph() -> None:
+    columns, row = ("id", "role", "reason"), ("core-0123456789", "active", None)
+    assert shown(80, columns, row).splitlines()[-1].split() == ["core-0123456789", "active", "-"]
+    assert shown(24, columns, row).split() == ["id:", "core-0123456789,", "role:", "active"]
+
+
+def test_the_narrowest_terminal_folds_ids_and_cuts_nothing() -> None:
     id_ = "0123456789" * 4
-    console = Console(file=io.StringIO(), width=30, force_terminal=True, color_system=None)
-    console.print(table(("id", "role"), [(id_, "active")]))
+    assert "".join(shown(10, ("id",), (id_,)).split()) == f"id:{id_}"
+
+
+def shown(width: int, columns: Sequence[str], row: Sequence[object]) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    show_table(console, columns, [row])
     assert isinstance(console.file, io.StringIO)
-    *_, body = console.file.getvalue().partition("─\n")
-    rows = body.splitlines()
-    assert "".join(row.split()[0] for row in rows if row.strip()) == id_
+    return console.file.getvalue()

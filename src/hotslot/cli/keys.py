@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from hotslot.cli.client import Json, path
-from hotslot.cli.output import card, cell, moment, say, table
+from hotslot.cli.output import card, cell, moment, say, show_table
 from hotslot.cli.session import Session, acts, checked_id, reads
 from hotslot.domain.keys import KeyRole
 
@@ -33,21 +33,20 @@ def _show_key(console: Console, key: Json) -> None:
 
 
 def _show_keys(console: Console, answer: Json) -> None:
-    console.print(
-        table(
-            ("id", "role", "customer", "deployment", "created (UTC)", "revoked (UTC)"),
+    show_table(
+        console,
+        ("id", "role", "customer", "deployment", "created (UTC)", "revoked (UTC)"),
+        (
             (
-                (
-                    key["id"],
-                    key["role"],
-                    key["customer"],
-                    key.get("deployment"),
-                    moment(key["created_at"]),
-                    moment(key["revoked_at"]),
-                )
-                for key in answer["keys"]
-            ),
-        )
+                key["id"],
+                key["role"],
+                key["customer"],
+                key.get("deployment"),
+                moment(key["created_at"]),
+                moment(key["revoked_at"]),
+            )
+            for key in answer["keys"]
+        ),
     )
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from hotslot.cli.client import Json, path
-from hotslot.cli.output import card, cell, moment, say, table
+from hotslot.cli.output import card, cell, moment, say, show_table
 from hotslot.cli.session import LicenseArgument, Session, acts, reads
 from hotslot.domain.license import Status
 
@@ -37,31 +37,29 @@ def show_license(console: Console, license_: Json) -> None:
     )
     if license_["active"]:
         console.print()
-        console.print(
-            table(
-                ("active", "mode", "since (UTC)", "position"),
-                (
-                    (held["deployment"], held["mode"], moment(held["since"]), held["position"])
-                    for held in license_["active"]
-                ),
-            )
+        show_table(
+            console,
+            ("active", "mode", "since (UTC)", "position"),
+            (
+                (held["deployment"], held["mode"], moment(held["since"]), held["position"])
+                for held in license_["active"]
+            ),
         )
     if license_["backups"]:
         console.print()
-        console.print(
-            table(
-                ("backup", "mode", "standby for", "since (UTC)", "position"),
+        show_table(
+            console,
+            ("backup", "mode", "standby for", "since (UTC)", "position"),
+            (
                 (
-                    (
-                        held["deployment"],
-                        held["mode"],
-                        held["standby_for"],
-                        moment(held["since"]),
-                        held["position"],
-                    )
-                    for held in license_["backups"]
-                ),
-            )
+                    held["deployment"],
+                    held["mode"],
+                    held["standby_for"],
+                    moment(held["since"]),
+                    held["position"],
+                )
+                for held in license_["backups"]
+            ),
         )
         if license_["backup_count"] > len(license_["backups"]):
             more = license_["backup_count"] - len(license_["backups"])
@@ -73,32 +71,31 @@ def show_licenses(console: Console, answer: Json) -> None:
     if not answer["licenses"]:
         say(console, "No licenses.")
         return
-    console.print(
-        table(
+    show_table(
+        console,
+        (
+            "license",
+            "customer",
+            "product",
+            "status",
+            "used",
+            "slots",
+            "backups",
+            "expires (UTC)",
+        ),
+        (
             (
-                "license",
-                "customer",
-                "product",
-                "status",
-                "used",
-                "slots",
-                "backups",
-                "expires (UTC)",
-            ),
-            (
-                (
-                    found["id"],
-                    found["customer"],
-                    found["product"],
-                    found["status"],
-                    found["slots"]["used"],
-                    found["slots"]["total"],
-                    found["backup_count"],
-                    _expiry(found),
-                )
-                for found in answer["licenses"]
-            ),
-        )
+                found["id"],
+                found["customer"],
+                found["product"],
+                found["status"],
+                found["slots"]["used"],
+                found["slots"]["total"],
+                found["backup_count"],
+                _expiry(found),
+            )
+            for found in answer["licenses"]
+        ),
     )
     if answer.get("next"):
         say(console, "There are more: raise --limit.")

@@ -6,13 +6,14 @@ Everything shown passes through `cell`, so that text from the ledger can't steer
 import json
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 from hotslot.cli.client import CallError, Json, OutOfReachError, RefusedError
@@ -58,16 +59,23 @@ def moment(value: str | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S.") + f"{at.microsecond // 1000:03d}"
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], *, title: str = "") -> Table:
+def show_table(console: Console, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Print a table, or where it is too wide for the terminal, each row as a paragraph."""
+    cells = [[cell(value) for value in row] for row in rows]
+    built = table(columns, cells)
+    unbound = console.options.update(max_width=PIPE_WIDTH)
+    if console.measure(built, options=unbound).maximum <= console.width:
+        console.print(built)
+        return
+    for row in cells:
+        named = zip(columns, row, strict=True)
+        told = ", ".join(f"{name}: {value}" for name, value in named if value != NOTHING)
+        console.print(Padding(told, (0, 0, 1, 0)))
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
     """Build a table; a cell too long for the terminal is folded, never cut."""
-    built = Table(
-        title=title or None,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        show_edge=False,
-    )
+    built = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for column in columns:
         built.add_column(column, overflow="fold")
     for row in rows:

@@ -5,12 +5,11 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from hotslot.cli.client import Client, Json, RefusedError, path
 from hotslot.cli.deployments import show_deployment
 from hotslot.cli.licenses import show_license, show_licenses
-from hotslot.cli.output import cell, moment, say, table
+from hotslot.cli.output import cell, moment, say, show_table
 from hotslot.cli.session import Session, checked_id, reads
 
 # An id that names no license, or none that this key may see, may still name a deployment.
@@ -129,23 +128,22 @@ def show_trail(console: Console, answer: Json) -> None:
     if not answer["entries"]:
         say(console, "No entries.")
         return
-    console.print(
-        table(
-            ("position", "at (UTC)", "what", "license", "deployment", "by", "outcome", "reason"),
+    show_table(
+        console,
+        ("position", "at (UTC)", "what", "license", "deployment", "by", "outcome", "reason"),
+        (
             (
-                (
-                    entry["position"],
-                    moment(entry["at"]),
-                    what_happened(entry),
-                    entry["license"],
-                    entry["deployment"],
-                    f"{entry['actor']['kind']} {entry['actor']['id']}",
-                    entry["outcome"],
-                    entry["reason"],
-                )
-                for entry in answer["entries"]
-            ),
-        )
+                entry["position"],
+                moment(entry["at"]),
+                what_happened(entry),
+                entry["license"],
+                entry["deployment"],
+                f"{entry['actor']['kind']} {entry['actor']['id']}",
+                entry["outcome"],
+                entry["reason"],
+            )
+            for entry in answer["entries"]
+        ),
     )
     if answer.get("next"):
         say(console, "There are more: raise --limit, or narrow the time with --since.")
@@ -188,15 +186,16 @@ def _show_status(console: Console, answer: Json) -> None:
 
 def _show_history(console: Console, answer: Json) -> None:
     if answer["tenures"]:
-        console.print(_tenure_table(answer["tenures"]))
+        _show_tenures(console, answer["tenures"])
     else:
         say(console, "No role was ever held.")
     console.print()
     show_trail(console, answer)
 
 
-def _tenure_table(tenures: Iterable[Json]) -> Table:
-    return table(
+def _show_tenures(console: Console, tenures: Iterable[Json]) -> None:
+    show_table(
+        console,
         ("deployment", "role", "mode", "license", "term", "from (UTC)", "to (UTC)", "ended by"),
         (
             (
