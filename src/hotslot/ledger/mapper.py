@@ -48,6 +48,7 @@ def decode(position: int, stream: str, version: int, type_: str, state: bytes | 
 
     Raises:
         UnknownEventError: there is no such event in the catalogue.
+
     """
     decoder = _decoders.get(type_)
     if decoder is None:

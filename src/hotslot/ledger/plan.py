@@ -17,6 +17,7 @@ from hotslot.domain.events import (
 from hotslot.domain.refusals import Refusal
 from hotslot.domain.streams import State, evolve, stream_of
 from hotslot.ledger import mapper
+from hotslot.ledger.append import AppendedEvent
 from hotslot.ledger.submission import (
     Answer,
     Done,
@@ -170,9 +171,17 @@ class Plan:
         self.drafts.append(draft)
         verdict.drafts.append(draft)
 
-    def encoded(self) -> list[str]:
-        """The events as they are stored."""
-        return [mapper.encode(draft.context, draft.event).decode() for draft in self.drafts]
+    def encoded(self) -> list[AppendedEvent]:
+        """The events as they are to be stored."""
+        return [
+            AppendedEvent(
+                draft.stream,
+                draft.version,
+                draft.event.type,
+                msgspec.Raw(mapper.encode(draft.context, draft.event)),
+            )
+            for draft in self.drafts
+        ]
 
     def settle(self, head: int) -> Sequence[Outcome | PreconditionFailedError]:
         """The outcomes, once the events are appended behind `head`.

@@ -3,16 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg.conninfo import conninfo_to_dict
 
-# Appends events through the one function that takes the lock, without idempotency records.
-APPEND = """
-SELECT stale, head FROM ledger.append(
-    %s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[],
-    '{}', '{}', '{}', '{}', '{}')
-"""
+from hotslot.ledger.append import APPEND, AppendedEvent, append_arguments
 
 
 class LedgerRecorder(PostgresApplicationRecorder):
@@ -46,24 +42,24 @@ class LedgerRecorder(PostgresApplicationRecorder):
 
         Raises:
             IntegrityError: another event stands at one of the versions already.
+
         """
         if not stored_events:
             return []
         read: dict[str, int] = {}
         for event in stored_events:
             read.setdefault(str(event.originator_id), event.originator_version - 1)
+        batch = [
+            AppendedEvent(
+                str(event.originator_id),
+                event.originator_version,
+                event.topic,
+                msgspec.Raw(event.state),
+            )
+            for event in stored_events
+        ]
         with self.datastore.get_connection() as connection:
-            row = connection.execute(
-                APPEND,
-                (
-                    list(read),
-                    list(read.values()),
-                    [event.originator_id for event in stored_events],
-                    [event.originator_version for event in stored_events],
-                    [event.topic for event in stored_events],
-                    [event.state.decode() for event in stored_events],
-                ),
-            ).fetchone()
+            row = connection.execute(APPEND, append_arguments(read, batch, [])).fetchone()
         assert row is not None
         if row["stale"]:
             raise IntegrityError(f"Streams have moved on: {', '.join(row['stale'])}")

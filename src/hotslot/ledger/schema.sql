@@ -28,9 +28,9 @@ CREATE TABLE ledger.snapshots (
 CREATE TABLE ledger.idempotency (
     actor    text        NOT NULL,
     key      text        NOT NULL,
-    digest   bytea       NOT NULL,  -- SHA-256 of method, path and body: the same key with another is an error
+    digest   text        NOT NULL,  -- SHA-256 of what was asked, in hex: it must be the same again
     position bigint      NOT NULL,  -- the ledger position that the first answer shows
-    answer   bytea       NOT NULL,
+    answer   json        NOT NULL,
     at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (actor, key)
 );
@@ -40,44 +40,42 @@ CREATE INDEX idempotency_by_age ON ledger.idempotency (at);
 -- read, `repeated` the Idempotency-Keys that were used before. One batch at a time, in every
 -- process: the lock makes commit order and position order the same, which followers rely on.
 CREATE FUNCTION ledger.append(
-    check_streams text[], check_versions bigint[],  -- what the decisions rest on
-    streams text[], versions bigint[], types text[], states text[],
-    idempotency_actors text[], idempotency_keys text[], idempotency_digests bytea[],
-    idempotency_events int[],  -- the how-manieth event is the request's last; 0 is none
-    idempotency_answers bytea[],
+    checks json,   -- {stream: version}: what the decisions rest on
+    events json,   -- [{stream, version, type, state}], in order
+    requests json, -- [{actor, key, digest, last, answer}]: `last` is the how-manieth event is the
+                   -- request's last; their Idempotency-Keys are recorded in the same transaction
     OUT stale text[], OUT repeated text[], OUT head bigint
 ) LANGUAGE plpgsql AS $$
+DECLARE
+    appended int := json_array_length(events);
 BEGIN
     PERFORM ledger.lock();
-    SELECT array_agg(c.stream) INTO stale
-      FROM unnest(check_streams, check_versions) AS c (stream, version)
-     WHERE c.version <> coalesce(
-        (SELECT max(e.version) FROM ledger.events AS e WHERE e.stream = c.stream), 0);
-    IF idempotency_keys <> '{}' THEN
+    SELECT array_agg(c.key) INTO stale
+      FROM json_each_text(checks) AS c
+     WHERE c.value::bigint <> coalesce(
+        (SELECT max(e.version) FROM ledger.events AS e WHERE e.stream = c.key), 0);
+    IF json_array_length(requests) > 0 THEN
         SELECT array_agg(i.key) INTO repeated
-          FROM unnest(idempotency_actors, idempotency_keys) AS n (actor, key)
+          FROM json_to_recordset(requests) AS r (actor text, key text)
           JOIN ledger.idempotency AS i USING (actor, key);
     END IF;
     SELECT coalesce(max(e.position), 0) INTO head FROM ledger.events AS e;
     IF stale IS NOT NULL OR repeated IS NOT NULL THEN
         RETURN;
     END IF;
-    IF streams <> '{}' THEN
+    IF appended > 0 THEN
         INSERT INTO ledger.events (position, stream, version, type, state)
-        SELECT append.head + n.i, n.stream, n.version, n.type, n.state::json
-          FROM unnest(append.streams, append.versions, append.types, append.states)
-               WITH ORDINALITY AS n (stream, version, type, state, i);
-        PERFORM pg_notify('hotslot_ledger', (head + cardinality(streams))::text);
+        SELECT head + e.i, e.stream, e.version, e.type, e.state
+          FROM ROWS FROM (
+            json_to_recordset(events) AS (stream text, version bigint, type text, state json)
+          ) WITH ORDINALITY AS e (stream, version, type, state, i);
+        PERFORM pg_notify('hotslot_ledger', (head + appended)::text);
     END IF;
-    IF idempotency_keys <> '{}' THEN
+    IF json_array_length(requests) > 0 THEN
         INSERT INTO ledger.idempotency (actor, key, digest, position, answer)
-        SELECT n.actor, n.key, n.digest,
-               CASE WHEN n.event > 0 THEN append.head + n.event
-                    ELSE append.head + cardinality(append.streams) END,
-               n.answer
-          FROM unnest(idempotency_actors, idempotency_keys, idempotency_digests,
-                      idempotency_events, idempotency_answers)
-               AS n (actor, key, digest, event, answer);
+        SELECT r.actor, r.key, r.digest, head + r.last, r.answer
+          FROM json_to_recordset(requests)
+               AS r (actor text, key text, digest text, last int, answer json);
     END IF;
 END $$;
 

@@ -1,7 +1,5 @@
 """What is handed to the writer, and what comes of it."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from hotslot.domain.asker import Asker
@@ -11,11 +9,11 @@ from hotslot.domain.refusals import Explanation
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True):
-    """A client's name for one request: `digest` is the SHA-256 of what it asked."""
+    """A client's name for one request: `digest` is the SHA-256 of what it asked, in hex."""
 
     actor: str
     key: str
-    digest: bytes
+    digest: str
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -68,8 +66,6 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 Outcome = Done | Refused | Repeated
-
-Versions = Mapping[str, int]
 
 
 class PreconditionFailedError(Exception):

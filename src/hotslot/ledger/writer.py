@@ -24,6 +24,7 @@ from hotslot.domain.commands import States
 from hotslot.domain.events import Recorded
 from hotslot.domain.streams import State
 from hotslot.ledger import snapshots
+from hotslot.ledger.append import APPEND, AnsweredRequest, append_arguments
 from hotslot.ledger.cache import Cache
 from hotslot.ledger.loading import load
 from hotslot.ledger.plan import Plan, Versioned, missing
@@ -40,20 +41,12 @@ from hotslot.ledger.submission import (
 MAX_BATCH = 256
 """Submissions that are decided and appended together, at most."""
 
-# Appends a batch with its checks and idempotency records: one round trip, one commit.
-APPEND = """
-SELECT stale, repeated, head FROM ledger.append(
-    %s::text[], %s::bigint[],
-    %s::text[], %s::bigint[], %s::text[], %s::text[],
-    %s::text[], %s::text[], %s::bytea[], %s::int[], %s::bytea[])
-"""
-
 # Takes the ledger's lock until the transaction ends.
 LOCK = "SELECT ledger.lock()"
 
 # What became of requests with these Idempotency-Keys.
 FIND_ANSWERS = """
-SELECT i.actor, i.key, i.digest, i.position, i.answer
+SELECT i.actor, i.key, i.digest, i.position, i.answer::text
   FROM unnest(%s::text[], %s::text[]) AS n (actor, key)
   JOIN ledger.idempotency AS i USING (actor, key)
 """
@@ -266,32 +259,18 @@ class Writer:
     async def _send(
         self, connection: AsyncConnection[Any], plan: Plan
     ) -> tuple[list[str] | None, list[str] | None, int]:
-        actors, keys, digests, lasts, answers = [], [], [], [], []
+        requests = []
         events = 0
         for verdict in plan.verdicts:
             events += len(verdict.drafts)
-            idempotency = verdict.submission.idempotency
-            if idempotency is not None and verdict.failed_tag is None:
-                actors.append(idempotency.actor)
-                keys.append(idempotency.key)
-                digests.append(idempotency.digest)
-                lasts.append(events)
-                answers.append(_encode(verdict.answer()))
+            asked = verdict.submission.idempotency
+            if asked is not None and verdict.failed_tag is None:
+                answer = msgspec.Raw(_encode(verdict.answer()))
+                requests.append(
+                    AnsweredRequest(asked.actor, asked.key, asked.digest, events, answer)
+                )
         cursor = await connection.execute(
-            APPEND,
-            (
-                list(plan.checks),
-                list(plan.checks.values()),
-                [draft.stream for draft in plan.drafts],
-                [draft.version for draft in plan.drafts],
-                [draft.event.type for draft in plan.drafts],
-                plan.encoded(),
-                actors,
-                keys,
-                digests,
-                lasts,
-                answers,
-            ),
+            APPEND, append_arguments(plan.checks, plan.encoded(), requests)
         )
         row = await cursor.fetchone()
         assert row is not None
