@@ -125,17 +125,17 @@ class Client:
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> Answer:
-        """Ask for a change. The reason travels in the body, or in a header when there is none.
+        """Ask for a change. The reason goes in the body, or in a header where there is none.
 
         Raises `RefusedError` and `OutOfReachError`.
         """
         once = idempotency_key or secrets.token_urlsafe(18)
-        headers: dict[str, str | bytes] = {"Idempotency-Key": once}
-        if reason is not None and body is not None:
-            body = {**body, "reason": reason}
-        elif reason is not None:
-            # Header values are bytes on the wire and hold one line.
-            headers["Hotslot-Reason"] = " ".join(reason.split()).encode()
+        headers = {"Idempotency-Key": once}
+        line = None if reason is None else " ".join(reason.split())
+        if line is not None and body is not None:
+            body = {**body, "reason": line}
+        elif line is not None:
+            headers["Hotslot-Reason"] = quote(line, safe=" ,;:'()/")
         try:
             return self._call(method, path, json=body, headers=headers)
         except OutOfReachError as failure:

@@ -43,7 +43,8 @@ def serving(data_dir: Path, port: int | None) -> Iterator[Server]:
     """
     data_dir = data_dir.absolute()
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        # The key and the log are in it; PostgreSQL's own user may have to pass through.
+        data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
         key = _admin_key(data_dir)
         log = data_dir / "serve.log"
         output = log.open("wb")

@@ -10,7 +10,7 @@ from hotslot.cli.reading import what_happened
 
 REASON = "A lost power; B takes over"
 ENOUGH = 200
-SHOWN_OF_SECRETS = 8
+SHOWN_OF_SECRETS = 4
 
 
 class Story:
@@ -290,4 +290,4 @@ def slots(license_: Json) -> str:
 
 def shortened(secret: str) -> str:
     """Show enough of a secret to tell it from another, and no more."""
-    return f"{secret[:SHOWN_OF_SECRETS]}..."
+    return f"{secret[:SHOWN_OF_SECRETS]}...{secret[-SHOWN_OF_SECRETS:]}"
