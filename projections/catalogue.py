@@ -1,0 +1,10 @@
+"""Every projection there is."""
+
+from projections.projection import Projection
+from projections.slots.projection import SlotsProjection
+from projections.trail.projection import TrailProjection
+
+PROJECTIONS: dict[str, Projection] = {
+    projection.name: projection for projection in (SlotsProjection(), TrailProjection())
+}
+"""The projections by name."""

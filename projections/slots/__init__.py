@@ -1,0 +1,1 @@
+"""Who holds what, now and at any earlier position."""
