@@ -1,0 +1,86 @@
+"""What all tests share: one PostgreSQL, a fresh database where wanted, one server for reads."""
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+
+import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from hotslot.ledger import schema
+from hotslot.ledger.postgres import EmbeddedPostgres
+from projections.install import install
+from tests.serving import Server, serving
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The DSN of the PostgreSQL that all tests use."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    dsn = server.start()
+    try:
+        yield dsn
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> str:
+    """The name of a database that has the ledger and the projections, and no events."""
+    _create(postgres, "hotslot_template")
+    dsn = _database(postgres, "hotslot_template")
+    schema.install(dsn)
+    install(dsn)
+    return "hotslot_template"
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: str, template: str) -> Callable[[], str]:
+    """Makes databases with an empty ledger; returns the DSN of each."""
+
+    def create() -> str:
+        name = f"test_{next(_numbers)}"
+        _create(postgres, name, template)
+        return _database(postgres, name)
+
+    return create
+
+
+@pytest.fixture
+def dsn(new_database: Callable[[], str]) -> str:
+    """A database with an empty ledger, for one test."""
+    return new_database()
+
+
+@pytest.fixture(scope="session")
+def server(new_database: Callable[[], str]) -> Iterator[Server]:
+    """A server that many tests share: each uses ids of its own."""
+    with serving(new_database()) as shared:
+        yield shared
+
+
+@pytest.fixture
+def admin(server: Server) -> Iterator[httpx.Client]:
+    """A client with the admin key."""
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def unique() -> Callable[[str], str]:
+    """Makes ids that no other test uses."""
+    suffix = uuid.uuid4().hex[:12]
+    return lambda name: f"{name}-{suffix}"
+
+
+def _create(postgres: str, name: str, template: str = "template1") -> None:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+
+
+def _database(postgres: str, name: str) -> str:
+    return make_conninfo(**{**conninfo_to_dict(postgres), "dbname": name})
