@@ -37,6 +37,7 @@ from hotslot.ledger.submission import (
     Repeated,
     Submission,
 )
+from hotslot.ledger.tail import head
 
 MAX_BATCH = 256
 """Submissions that are decided and appended together, at most."""
@@ -127,6 +128,33 @@ class Writer:
                 entry = (await load(connection, {stream: Versioned(0, None)}))[stream]
             self._cache.put(stream, entry)
         return entry
+
+    async def foresee(self, submission: Submission) -> Outcome:
+        """Tell what would come of a submission, by the ledger as it is now; record nothing.
+
+        Raises:
+            PreconditionFailedError: the license has another tag than `if_match` asks for.
+            LedgerUnavailableError: the database is out of reach.
+
+        """
+        known: dict[str, Versioned] = {}
+        try:
+            async with self._pool.connection() as connection:
+                while True:
+                    states = States({stream: entry.state for stream, entry in known.items()})
+                    absent = missing(submission, states, known)
+                    if not absent:
+                        break
+                    known |= await load(connection, dict.fromkeys(absent, Versioned(0, None)))
+                end = await head(connection)
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+            raise LedgerUnavailableError from error
+        plan = Plan(known, {}, self._clock())
+        plan.decide(submission)
+        outcome = plan.settle(end)[0]
+        if isinstance(outcome, PreconditionFailedError):
+            raise outcome
+        return outcome
 
     async def run(self) -> None:
         """Write what is submitted, batch by batch, until canceled."""

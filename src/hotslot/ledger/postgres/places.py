@@ -191,6 +191,7 @@ def _write_once(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(handle)
+        Path(name).chmod(0o644)  # so that another user is told whose database it is
         path.hardlink_to(name)
         sync_folder(path.parent)
     finally:

@@ -91,9 +91,8 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError("The embedded PostgreSQL has been started already.")
         try:
             account = server_account()
-            cluster = Cluster(
-                settle_home(self._data_dir, account), find_programs(self._pg_bin, account), account
-            )
+            programs = find_programs(self._pg_bin, account)
+            cluster = Cluster(settle_home(self._data_dir, account), programs, account)
             self._lock = DataLock.take(cluster.home)
             return self._start_locked(cluster, self._lock)
         except OSError as error:

@@ -1,0 +1,1 @@
+"""The thin HTTP API: routes, authentication, problems."""

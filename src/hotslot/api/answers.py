@@ -1,0 +1,56 @@
+"""What every route needs to answer: JSON, positions, tags, refusals."""
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hotslot.api import problems, shapes
+from hotslot.domain.license import tag
+from hotslot.domain.refusals import Explanation
+from hotslot.ledger.submission import Done, Outcome, Refused, Repeated
+
+_encode = msgspec.json.Encoder().encode
+
+
+def answer(request: Request, body: Any, *, position: int, status: int = 200) -> Response:
+    """A JSON answer that shows the ledger as of `position`."""
+    request.scope["hotslot.position"] = position
+    headers = None
+    if isinstance(body, shapes.License):
+        headers = {"ETag": etag(body)}
+    return Response(_encode(body), status, headers, "application/json")
+
+
+def etag(license_: shapes.License) -> str:
+    """The entity tag of a license: it changes with every change of the license, and only then."""
+    return f'"{tag(license_.position, license_.status)}"'
+
+
+def refusal_of(outcome: Outcome) -> Explanation | None:
+    """The refusal, when the command was turned down, now or when it came first."""
+    match outcome:
+        case Refused():
+            return outcome.explanation
+        case Repeated():
+            return outcome.answer.refusal
+        case Done():
+            return None
+
+
+def position_of(outcome: Outcome) -> int:
+    """The ledger position that the answer shows."""
+    return outcome.position if isinstance(outcome, Repeated) else outcome.head
+
+
+def refuse(request: Request, outcome: Outcome, explanation: Explanation) -> Response:
+    """Tell of a refusal."""
+    request.scope["hotslot.position"] = position_of(outcome)
+    return problems.refusal(problems.request_id_of(request), explanation)
+
+
+def mark_repeated(response: Response) -> Response:
+    """Say that this is the first answer over again."""
+    response.headers["Idempotent-Replayed"] = "true"
+    return response

@@ -1,0 +1,32 @@
+"""The application that a server process serves."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+
+from hotslot import __version__
+from hotslot.api import documentation, problems
+from hotslot.api.backend import Backend
+from hotslot.api.following import following
+from hotslot.api.middleware import RequestMiddleware
+from hotslot.api.routes import audit, deployments, keys, licenses, operations
+
+
+def create_app(dsn: str) -> FastAPI:
+    """The app on a database that is installed; `dsn` is a libpq URL."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with following(dsn):
+            async with app.state.backend.running():
+                yield
+
+    app = FastAPI(title="Hotslot", version=__version__, lifespan=lifespan)
+    app.state.backend = Backend(dsn)
+    for resource in (licenses, deployments, audit, keys, operations):
+        app.include_router(resource.router)
+    problems.install(app)
+    documentation.install(app)
+    app.add_middleware(RequestMiddleware)
+    return app

@@ -1,0 +1,124 @@
+"""The composition root: everything that a serving process works with, put together once."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+from starlette.requests import Request
+
+from hotslot.api import metrics
+from hotslot.api.freshness import Freshness
+from hotslot.api.keyring import Keyring
+from hotslot.domain.events import Recorded, license_stream
+from hotslot.domain.license import License
+from hotslot.ledger.cache import Cache
+from hotslot.ledger.tail import Tail, head
+from hotslot.ledger.writer import Writer
+from projections.reading import configure, projection_position
+
+Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
+
+TAIL_MAY_LAG_SECONDS = 0.75
+"""Keys are taken as known only if the ledger was read this recently: a revoked one must not work
+for more than a second."""
+
+
+def utc_now() -> datetime:
+    """The clock of the service."""
+    return datetime.now(UTC)
+
+
+class Backend:
+    """What the routes use. Lives as long as the process serves."""
+
+    def __init__(self, dsn: str) -> None:
+        self.pool: Pool = AsyncConnectionPool(
+            dsn,
+            open=False,
+            min_size=2,
+            max_size=8,
+            timeout=5.0,
+            configure=configure,
+        )
+        self.keyring = Keyring()
+        self.slots = Freshness("slots")
+        self.trail = Freshness("trail")
+        self._cache = Cache()
+        self.tail = Tail(
+            dsn,
+            subscribers=(self._cache.apply, self.keyring.apply, self.slots.saw),
+            began=self._load,
+            projected=self._projected,
+        )
+        self.writer = Writer(
+            dsn,
+            self.pool,
+            self._cache,
+            clock=utc_now,
+            committed=self._committed,
+            suppressed=lambda code: metrics.REFUSALS.labels(code, "false").inc(),
+        )
+
+    @property
+    def known_position(self) -> int:
+        """The last position that this process knows of."""
+        return self.tail.position or 0
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow the ledger and write to it, until the block ends."""
+        await self.pool.open()
+        tasks = [asyncio.create_task(self.tail.run()), asyncio.create_task(self.writer.run())]
+        try:
+            while self.tail.position is None:
+                await asyncio.sleep(0.01)
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.pool.close()
+
+    async def _load(self, connection: AsyncConnection[Any]) -> None:
+        await self.keyring.load(connection)
+        for freshness in (self.slots, self.trail):
+            freshness.reach(await projection_position(connection, freshness.projection))
+
+    def _committed(self, head_before: int, recorded: Sequence[Recorded]) -> None:
+        for event in recorded:
+            self.slots.saw(event)
+            self.keyring.apply(event)
+        self.tail.committed(head_before, recorded)
+
+    def _projected(self, payload: str) -> None:
+        name, _, position = payload.partition(":")
+        for freshness in (self.slots, self.trail):
+            if freshness.projection == name:
+                freshness.reach(int(position))
+
+    async def license(self, license_id: str) -> License | None:
+        """The license as the ledger has it, for checking an activation key."""
+        state = (await self.writer.load(license_stream(license_id))).state
+        return state if isinstance(state, License) else None
+
+    async def head(self) -> int:
+        """The ledger's last position, read now."""
+        async with self.pool.connection() as connection:
+            return await head(connection)
+
+    async def hear_of_revocations(self) -> None:
+        """Make sure that the tail has read the ledger lately."""
+        now = asyncio.get_running_loop().time()
+        if now - self.tail.last_contact > TAIL_MAY_LAG_SECONDS:
+            async with self.pool.connection() as connection:
+                await self.tail.read(connection)
+
+
+def backend_of(request: Request) -> Backend:
+    """The backend of the app that serves the request."""
+    return cast("Backend", request.app.state.backend)

@@ -1,0 +1,103 @@
+"""The JSON bodies of the requests."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$"
+"""Ids are safe in paths, streams and logs."""
+
+MAX_SLOTS = 100_000
+
+
+def _years_that_fit(value: datetime) -> datetime:
+    """Some times near the ends of the calendar have no form in UTC."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is beyond the calendar") from None
+
+
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Reason = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Time = Annotated[AwareDatetime, AfterValidator(_years_that_fit)]
+Slots = Annotated[int, Field(ge=1, le=MAX_SLOTS, strict=True)]
+
+
+class Body(BaseModel):
+    """Every command takes a reason; a field that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason | None = Field(default=None, description="Why, for the audit trail.")
+
+
+class IssueBody(Body):
+    """A license to issue."""
+
+    id: Id | None = Field(default=None, description="Left out, one is made.")
+    product: Text
+    customer: Text
+    slots: Slots
+    expires_at: Time | None = Field(default=None, description="Left out, it never expires.")
+
+
+class RenewalBody(Body):
+    """A new end of validity."""
+
+    expires_at: Time | None = Field(description="null means never.")
+
+
+class ResizeBody(Body):
+    """A new number of slots."""
+
+    slots: Slots
+
+
+class TakeRoleBody(Body):
+    """The license that the deployment is to have a role on, by its id or its activation key."""
+
+    license: Id | None = None
+    activation_key: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+
+    @model_validator(mode="after")
+    def _names_one(self) -> "TakeRoleBody":
+        if self.license is not None and self.activation_key is not None:
+            raise ValueError("give `license` or `activation_key`, not both")
+        return self
+
+
+class RegistrationBody(TakeRoleBody):
+    """As for an activation, and whom the backup stands by for."""
+
+    standby_for: Id | None = Field(
+        default=None, description="The active deployment that it would replace."
+    )
+
+
+class NominationBody(Body):
+    """What a nomination replaces."""
+
+    replaces: Id | None = Field(
+        default=None, description="The active deployment to replace, where there are several."
+    )
+    dry_run: bool = Field(default=False, description="Tell what would be; record nothing.")
+
+
+class KeyBody(Body):
+    """An API key to make."""
+
+    id: Id | None = Field(default=None, description="Left out, one is made.")
+    role: Literal["admin", "operator", "auditor", "node"]
+    customer: Text | None = Field(default=None, description="The one customer it may act for.")
+    deployment: Id | None = Field(
+        default=None, description="The one deployment it may act for; only for role `node`."
+    )
+
+    @model_validator(mode="after")
+    def _fits_role(self) -> "KeyBody":
+        if (self.role == "node") != (self.deployment is not None):
+            raise ValueError("`deployment` goes with role `node`, and only with it")
+        return self

@@ -1,0 +1,146 @@
+"""What the OpenAPI document says of routes, beyond what the framework can see by itself.
+
+Answers are msgspec structs, so their schemas are put into the document here, and every route names
+every error that it gives.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from hotslot import __version__
+from hotslot.api import shapes
+
+_SHAPES = (
+    shapes.License,
+    shapes.IssuedLicense,
+    shapes.Licenses,
+    shapes.Deployment,
+    shapes.Nomination,
+    shapes.Holders,
+    shapes.Tenures,
+    shapes.Key,
+    shapes.CreatedKey,
+    shapes.Keys,
+    shapes.Entries,
+    shapes.Problem,
+)
+_REF = "#/components/schemas/{name}"
+
+_ERRORS = {
+    401: "No credential, or none that is known (`unauthenticated`).",
+    403: "The credential does not allow this (`forbidden`), or the license gives no rights now "
+    "(`license-expired`, `license-suspended`, `license-revoked`).",
+    404: "Not there, or not for this credential to see (`unknown-license`, `unknown-deployment`, "
+    "`unknown-key`).",
+    409: "A rule turns the command down; `remedies` say what to do instead.",
+    412: "The license has changed since the ETag in If-Match (`precondition-failed`), or the "
+    "deployment to be replaced is not active (`replaced-is-not-active`).",
+    413: "The body is over 64 KiB (`body-too-large`).",
+    422: "The input is not valid (`invalid-input`), or the Idempotency-Key was used for another "
+    "request (`idempotency-key-reused`).",
+    503: "The view is behind (`projection-behind`), or the database is out of reach "
+    "(`ledger-unavailable`); try again.",
+}
+READ_ERRORS = (401, 403, 413, 422, 503)
+COMMAND_ERRORS = (401, 403, 404, 409, 412, 413, 422, 503)
+
+_COMMAND_HEADERS = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "description": "A client's name for this request: repeated under it, it has one effect "
+        "and gets its first answer.",
+    },
+    {
+        "name": "If-Match",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "Carry it out only if the license still has this ETag.",
+    },
+    {
+        "name": "Hotslot-Reason",
+        "in": "header",
+        "schema": {"type": "string", "maxLength": 1000},
+        "description": "Why, for the audit trail, where there is no body; percent-encoded UTF-8.",
+    },
+]
+
+
+def _json(shape: type, media_type: str = "application/json") -> dict[str, Any]:
+    return {media_type: {"schema": {"$ref": _REF.format(name=shape.__name__)}}}
+
+
+def _responses(shape: type, status: int, errors: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+    responses: dict[int | str, dict[str, Any]] = {
+        code: {
+            "description": _ERRORS[code],
+            "content": _json(shapes.Problem, "application/problem+json"),
+        }
+        for code in errors
+    }
+    responses[status] = {"description": (shape.__doc__ or "").strip(), "content": _json(shape)}
+    return responses
+
+
+def command(
+    shape: type, *, status: int = 200, errors: Iterable[int] = COMMAND_ERRORS
+) -> dict[str, Any]:
+    """The documentation of a command's route."""
+    return {
+        "status_code": status,
+        "responses": _responses(shape, status, errors),
+        "openapi_extra": {"parameters": list(_COMMAND_HEADERS)},
+        "response_model": None,
+    }
+
+
+def reading(shape: type, errors: Iterable[int]) -> dict[str, Any]:
+    """The documentation of a read's route."""
+    return {"responses": _responses(shape, 200, errors), "response_model": None}
+
+
+def install(app: FastAPI) -> None:
+    """Make the app's OpenAPI document complete."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title="Hotslot",
+        version=__version__,
+        summary="Licensing with hot-swap backups, recorded as events.",
+        description="Every command is recorded with who asked and why, refusals included. "
+        "Errors are RFC 9457 problems.",
+        routes=app.routes,
+    )
+    components = document.setdefault("components", {})
+    _, shape_schemas = msgspec.json.schema_components(_SHAPES, ref_template=_REF)
+    schemas = components.setdefault("schemas", {})
+    schemas.update(shape_schemas)
+    for leftover in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(leftover, None)
+    components["securitySchemes"] = {
+        "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key."},
+        "activationKey": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "activation-key",
+            "description": "The activation key of a license: a deployment acts on itself under it.",
+        },
+    }
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            if path.startswith("/v1/"):
+                operation["security"] = [{"apiKey": []}, {"activationKey": []}]
+    return document

@@ -1,0 +1,47 @@
+"""What Prometheus can read at `/metrics`."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.types import Scope
+
+REGISTRY = CollectorRegistry()
+
+COMMANDS = Counter(
+    "hotslot_commands_total",
+    "Commands by what became of them: done, unchanged, refused or repeated.",
+    ["command", "outcome"],
+    registry=REGISTRY,
+)
+REFUSALS = Counter(
+    "hotslot_refusals_total",
+    "Refusals by code; recorded is false for those repeated within 60 s.",
+    ["code", "recorded"],
+    registry=REGISTRY,
+)
+LEDGER_POSITION = Gauge(
+    "hotslot_ledger_position", "The last ledger position known here.", registry=REGISTRY
+)
+PROJECTION_POSITION = Gauge(
+    "hotslot_projection_position",
+    "The position that a projection has reached.",
+    ["projection"],
+    registry=REGISTRY,
+)
+REQUESTS = Histogram(
+    "hotslot_http_request_duration_seconds",
+    "Time to answer a request.",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+    registry=REGISTRY,
+)
+
+_observers: dict[tuple[str, str, int], Histogram] = {}
+
+
+def observe_request(scope: Scope, status: int, seconds: float) -> None:
+    """Count one answered request under its route, never under its path: paths hold ids."""
+    route = getattr(scope.get("route"), "path", "unknown")
+    key = (scope["method"], route, status)
+    observer = _observers.get(key)
+    if observer is None:
+        observer = _observers[key] = REQUESTS.labels(scope["method"], route, str(status))
+    observer.observe(seconds)

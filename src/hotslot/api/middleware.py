@@ -1,0 +1,105 @@
+"""What every request passes: an id, limits, metrics, a log line, and the headers of every answer."""
+
+import re
+import secrets
+import time
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hotslot.api import problems
+from hotslot.api.metrics import observe_request
+
+MAX_BODY_BYTES = 64 * 1024
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:@/+=-]{1,128}")
+# W3C Trace Context, section 3.2.2: version, trace id, parent id, flags.
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
+
+_log = structlog.get_logger("hotslot.access")
+
+
+class BodyTooLargeError(Exception):
+    """The body is over MAX_BODY_BYTES."""
+
+
+class RequestMiddleware:
+    """Plain ASGI, since it stands in the way of every request.
+
+    It leaves `hotslot.request_id` and `hotslot.trace_id` in the scope, and reads
+    `hotslot.position` from it: the position that the answer shows, or the last one known here.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        asked = headers.get(b"x-request-id", b"")
+        request_id = asked.decode() if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(16)
+        scope["hotslot.request_id"] = request_id
+        trace = _TRACEPARENT.fullmatch(headers.get(b"traceparent", b""))
+        scope["hotslot.trace_id"] = trace[1].decode() if trace else None
+        status = 500
+        started = False
+
+        async def answer(message: Message) -> None:
+            nonlocal status, started
+            if message["type"] == "http.response.start":
+                started = True
+                status = message["status"]
+                position = scope.get("hotslot.position")
+                if position is None:
+                    position = scope["app"].state.backend.known_position
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    (b"hotslot-position", b"%d" % position),
+                ]
+            await send(message)
+
+        try:
+            if _declared_length(headers) > MAX_BODY_BYTES:
+                raise BodyTooLargeError  # noqa: TRY301 - told like one that is found while reading
+            await self._app(scope, _limited(receive), answer)
+        except BodyTooLargeError:
+            response = problems.problem(
+                request_id,
+                status=413,
+                code="body-too-large",
+                title="The body is too large",
+                detail=f"A body may have {MAX_BODY_BYTES} bytes at most.",
+                headers={"Connection": "close"},
+            )
+            await response(scope, receive, answer)
+        except Exception:
+            _log.exception("request-failed", request_id=request_id, path=scope["path"])
+            if started:
+                raise
+            await problems.failed(request_id)(scope, receive, answer)
+        finally:
+            observe_request(scope, status, time.perf_counter() - began)
+
+
+def _declared_length(headers: dict[bytes, bytes]) -> int:
+    declared = headers.get(b"content-length", b"0")
+    return int(declared) if declared.isdigit() else 0
+
+
+def _limited(receive: Receive) -> Receive:
+    read = 0
+
+    async def limited() -> Message:
+        nonlocal read
+        message: dict[str, Any] = dict(await receive())
+        read += len(message.get("body", b""))
+        if read > MAX_BODY_BYTES:
+            raise BodyTooLargeError
+        return message
+
+    return limited

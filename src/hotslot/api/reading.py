@@ -1,0 +1,348 @@
+"""Reads of the projections: as of when, fresh enough, and within what the asker may see."""
+
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from fastapi import Request
+
+from hotslot.api import shapes, views
+from hotslot.api.backend import Pool, backend_of, utc_now
+from hotslot.api.freshness import Freshness, ProjectionBehindError
+from hotslot.api.problems import ProblemError, invalid
+from hotslot.api.shapes import write_time, write_time_or_null
+from hotslot.api.times import read_time
+from hotslot.domain.asker import Asker
+from hotslot.domain.events import Role, deployment_stream, license_stream
+from hotslot.domain.license import Status
+from hotslot.domain.refusals import Refusal, UnknownDeployment, UnknownLicense
+from projections.reading import InvalidCursorError, Page
+from projections.slots import queries as slots
+from projections.slots.views import DeploymentView, LicenseView, TenureView
+from projections.slots.views import Holder as HolderView
+from projections.slots.views import Moment as MomentView
+from projections.trail import queries as trail
+
+_MAX_POSITION = 2**62
+
+
+class Reading:
+    """One read. `prepare` first; then `position` is what the answer shows."""
+
+    def __init__(self, request: Request) -> None:
+        self._backend = backend_of(request)
+        self._pool: Pool = self._backend.pool
+        self._as_of: int | None = None
+        self._now = utc_now()
+
+    @property
+    def position(self) -> int:
+        """The ledger position that the answer shows."""
+        return self._backend.slots.reached if self._as_of is None else self._as_of
+
+    async def prepare(
+        self,
+        *,
+        as_of: str | None = None,
+        min_position: int | None = None,
+        license_id: str | None = None,
+        deployment: str | None = None,
+    ) -> None:
+        """Wait until the projection shows what it must, and find out what `as_of` means.
+
+        Raises:
+            ProblemError: 422 for an `as_of` that is neither, or ahead of the ledger.
+            ProjectionBehindError: the projection does not catch up in time.
+
+        """
+        if min_position is not None:
+            await self._wait_until(self._backend.slots, min_position, "min_position")
+        if license_id is not None:
+            await self._backend.slots.wait_for(license_stream(license_id))
+        if deployment is not None:
+            await self._backend.slots.wait_for(deployment_stream(deployment))
+        if as_of is not None:
+            await self._resolve(as_of)
+
+    async def _wait_until(self, freshness: Freshness, position: int, name: str) -> None:
+        if position > self._backend.known_position and position > await self._backend.head():
+            raise invalid(f"{name} {position} is ahead of the ledger.")
+        await freshness.wait_until(position)
+
+    async def _resolve(self, as_of: str) -> None:
+        if as_of.isascii() and as_of.isdigit():
+            position = int(as_of)
+            if position > _MAX_POSITION:
+                raise invalid(f"as_of {as_of} is ahead of the ledger.")
+            await self._wait_until(self._backend.slots, position, "as_of")
+            await self._wait_until(self._backend.trail, position, "as_of")
+            async with self._pool.connection() as connection:
+                at = await trail.time_of(connection, position)
+            self._as_of, self._now = position, at or datetime.min.replace(tzinfo=UTC)
+            return
+        time = read_time("as_of", as_of)
+        # The time asked for may be of an event that the projections have yet to see.
+        await self._backend.trail.wait_until(self._backend.known_position)
+        async with self._pool.connection() as connection:
+            position = await trail.position_at(connection, time)
+        await self._backend.slots.wait_until(position)
+        self._as_of, self._now = position, time
+
+    async def license(self, asker: Asker, license_id: str) -> shapes.License:
+        """A license that the asker may see.
+
+        Raises:
+            ProblemError: 404 when there is none.
+
+        """
+        async with self._pool.connection() as connection:
+            view = await slots.license_view(connection, license_id, self._as_of)
+        if view is None or not _may_see(asker, view.license, view.customer):
+            raise _unknown(UnknownLicense(license=license_id))
+        return self._license(view)
+
+    async def license_at(self, license_id: str, position: int) -> shapes.License:
+        """A license as it was at a position that a command gave; for a repeated request."""
+        await self._backend.slots.wait_until(position)
+        async with self._pool.connection() as connection:
+            view = await slots.license_view(connection, license_id, position)
+        assert view is not None
+        return self._license(view)
+
+    def _license(self, view: LicenseView) -> shapes.License:
+        return shapes.License(
+            id=view.license,
+            product=view.product,
+            customer=view.customer,
+            status=view.status(self._now),
+            expires_at=write_time_or_null(view.expires_at),
+            term=view.term,
+            slots=shapes.Slots(view.slots, view.used, view.slots - view.used),
+            active=[
+                shapes.ActiveHolder(h.deployment, h.mode, write_time(h.since), h.position)
+                for h in view.active
+            ],
+            backups=[_backup(holder) for holder in view.backups],
+            backup_count=view.backup_count,
+            position=view.position,
+            as_of=self._as_of,
+        )
+
+    async def licenses(
+        self,
+        asker: Asker,
+        customer: str | None,
+        status: str | None,
+        cursor: str | None,
+        limit: int,
+    ) -> shapes.Licenses:
+        """A page of the licenses that the asker may see."""
+        if asker.customer is not None:
+            if customer not in (None, asker.customer):
+                return shapes.Licenses([], None)
+            customer = asker.customer
+        async with self._pool.connection() as connection:
+            page = await slots.licenses(
+                connection,
+                customer=customer,
+                status=None if status is None else Status(status),
+                now=self._now,
+                cursor=cursor,
+                limit=limit,
+            )
+        # An activation key sees the one license that it belongs to.
+        seen = [view for view in page.rows if asker.license in (None, view.license)]
+        return shapes.Licenses([self._license(view) for view in seen], page.next)
+
+    async def backups_at(
+        self, license_id: str, position: int, without: str | None = None
+    ) -> list[shapes.BackupHolder]:
+        """The first backups of a license as of a position, to show with a command's answer.
+
+        The command is recorded whatever the projection does: should it not catch up, the list is
+        as of where it stands.
+        """
+        try:
+            await self._backend.slots.wait_until(position)
+        except ProjectionBehindError:
+            position = self._backend.slots.reached
+        async with self._pool.connection() as connection:
+            page = await slots.holders(
+                connection,
+                license_id,
+                role=Role.BACKUP,
+                position=position,
+                limit=slots.BACKUPS_SHOWN + 1,
+            )
+        held = [_backup(holder) for holder in page.rows if holder.deployment != without]
+        return held[: slots.BACKUPS_SHOWN]
+
+    async def deployment(self, asker: Asker, deployment: str) -> shapes.Deployment:
+        """A deployment that the asker may see; one that was never seen is unlicensed.
+
+        Raises:
+            ProblemError: 404 when it is not for the asker to see.
+
+        """
+        view = await self._deployment_view(deployment)
+        if view is None:
+            if asker.is_limited:
+                raise _unknown(UnknownDeployment(deployment=deployment))
+            return self._never_seen(deployment)
+        if not _may_see(asker, view.license, view.customer):
+            raise _unknown(UnknownDeployment(deployment=deployment))
+        return self._deployment(view)
+
+    async def _deployment_view(self, deployment: str) -> DeploymentView | None:
+        while True:
+            async with self._pool.connection() as connection:
+                view = await slots.deployment_view(connection, deployment, self._as_of)
+            # Its rights hang on its license, which may have changed since.
+            if view is None or self._as_of is not None:
+                return view
+            stream = license_stream(view.license)
+            if not self._backend.slots.is_behind(stream):
+                return view
+            await self._backend.slots.wait_for(stream)
+
+    async def deployment_at(self, deployment: str, position: int) -> shapes.Deployment:
+        """A deployment as it was at a position that a command gave; for a repeated request."""
+        await self._backend.slots.wait_until(position)
+        async with self._pool.connection() as connection:
+            view = await slots.deployment_view(connection, deployment, position)
+        return self._never_seen(deployment) if view is None else self._deployment(view)
+
+    def _never_seen(self, deployment: str) -> shapes.Deployment:
+        return shapes.Deployment(
+            id=deployment,
+            role=Role.UNLICENSED,
+            license=None,
+            mode=None,
+            standby_for=None,
+            since=None,
+            term=None,
+            position=None,
+            capabilities=views.capabilities(Role.UNLICENSED, None),
+            as_of=self._as_of,
+        )
+
+    def _deployment(self, view: DeploymentView) -> shapes.Deployment:
+        holds = view.role is not Role.UNLICENSED
+        return shapes.Deployment(
+            id=view.deployment,
+            role=view.role,
+            license=view.license if holds else None,
+            mode=view.mode,
+            standby_for=view.standby_for,
+            since=write_time(view.since),
+            term=view.term,
+            position=view.position,
+            capabilities=views.capabilities(view.role, view.license_status(self._now)),
+            as_of=self._as_of,
+        )
+
+    async def holders(
+        self, asker: Asker, license_id: str, role: str | None, cursor: str | None, limit: int
+    ) -> shapes.Holders:
+        """A page of those who hold a role on a license that the asker may see."""
+        await self.license(asker, license_id)
+        async with self._pool.connection() as connection:
+            page = await _page(
+                slots.holders(
+                    connection,
+                    license_id,
+                    role=None if role is None else Role(role),
+                    position=self._as_of,
+                    cursor=cursor,
+                    limit=limit,
+                )
+            )
+        held = [
+            shapes.Holder(
+                h.deployment, h.role, h.mode, write_time(h.since), h.position, h.standby_for
+            )
+            for h in page.rows
+        ]
+        return shapes.Holders(held, page.next)
+
+    async def tenures(
+        self, asker: Asker, license_id: str, cursor: str | None, limit: int
+    ) -> shapes.Tenures:
+        """A page of the tenures on a license that the asker may see."""
+        await self.license(asker, license_id)
+        async with self._pool.connection() as connection:
+            page = await _page(slots.tenures(connection, license_id, cursor=cursor, limit=limit))
+        return shapes.Tenures([_tenure(view) for view in page.rows], page.next)
+
+    async def entries(self, asker: Asker, min_position: int | None, **asked: Any) -> shapes.Entries:
+        """A page of the trail, as far as the asker may see it; `asked` is as in trail.entries."""
+        if min_position is not None:
+            await self._wait_until(self._backend.trail, min_position, "min_position")
+        await self._backend.trail.wait_until(self._backend.known_position)
+        async with self._pool.connection() as connection:
+            page = await _page(trail.entries(connection, customer=asker.customer, **asked))
+        return shapes.Entries([_entry(view) for view in page.rows], page.next)
+
+
+Row = TypeVar("Row")
+
+
+async def _page(reading: Awaitable[Page[Row]]) -> Page[Row]:
+    try:
+        return await reading
+    except InvalidCursorError:
+        raise invalid("The cursor is none that this list gave. Begin without one.") from None
+
+
+def _may_see(asker: Asker, license_id: str, customer: str) -> bool:
+    return asker.customer in (None, customer) and asker.license in (None, license_id)
+
+
+def _unknown(refusal: Refusal) -> ProblemError:
+    told = refusal.explain()
+    return ProblemError(told.status, told.code, told.title, told.detail)
+
+
+def _backup(holder: HolderView) -> shapes.BackupHolder:
+    return shapes.BackupHolder(
+        holder.deployment,
+        holder.mode,
+        write_time(holder.since),
+        holder.position,
+        holder.standby_for,
+    )
+
+
+def _tenure(view: TenureView) -> shapes.Tenure:
+    return shapes.Tenure(
+        license=view.license,
+        deployment=view.deployment,
+        role=view.role,
+        mode=view.mode,
+        standby_for=view.standby_for,
+        term=view.term,
+        from_=_moment(view.from_),
+        to=None if view.to is None else _moment(view.to),
+    )
+
+
+def _moment(moment: MomentView) -> shapes.Moment:
+    return shapes.Moment(moment.position, write_time(moment.at), moment.type)
+
+
+def _entry(view: trail.Entry) -> shapes.Entry:
+    return shapes.Entry(
+        index=view.index,
+        position=view.position,
+        at=write_time(view.at),
+        type=view.type,
+        license=view.license,
+        deployment=view.deployment,
+        actor=view.actor,
+        request_id=view.request_id,
+        reason=view.reason,
+        outcome=view.outcome,
+        data=view.data,
+        stream=view.stream,
+        stream_version=view.stream_version,
+    )

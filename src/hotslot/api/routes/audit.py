@@ -1,0 +1,53 @@
+"""The audit trail."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from hotslot.api import shapes
+from hotslot.api.answers import answer
+from hotslot.api.auth import authenticate
+from hotslot.api.backend import backend_of
+from hotslot.api.documentation import READ_ERRORS, reading
+from hotslot.api.reading import Reading
+from hotslot.api.routes.licenses import Cursor, Limit, MinPosition
+from hotslot.api.times import read_time
+
+router = APIRouter(prefix="/v1/audit", tags=["audit"])
+
+Filter = Annotated[str | None, Query(max_length=200)]
+Outcome = Annotated[str | None, Query(pattern="^(done|refused)$")]
+Since = Annotated[str | None, Query(max_length=64, description="RFC 3339, inclusive.")]
+
+
+@router.get("", **reading(shapes.Entries, READ_ERRORS))
+async def list_entries(
+    request: Request,
+    license: Filter = None,  # noqa: A002 - the parameter's name
+    deployment: Filter = None,
+    actor: Annotated[str | None, Query(max_length=200, description="An id, or `kind:id`.")] = None,
+    type: Filter = None,  # noqa: A002 - the parameter's name
+    outcome: Outcome = None,
+    since: Since = None,
+    until: Since = None,
+    min_position: MinPosition = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List what happened and what was refused, newest last."""
+    credential = await authenticate(request)
+    credential.may("read-trail")
+    page = await Reading(request).entries(
+        credential.asker,
+        min_position,
+        license_id=license,
+        deployment=deployment,
+        actor=actor,
+        type_=type,
+        outcome=outcome,
+        since=None if since is None else read_time("since", since),
+        until=None if until is None else read_time("until", until),
+        cursor=cursor,
+        limit=limit,
+    )
+    return answer(request, page, position=backend_of(request).trail.reached)

@@ -1,0 +1,207 @@
+"""Deployments: activate, register, nominate, release, read."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+
+from hotslot.api import shapes, views
+from hotslot.api.answers import answer, mark_repeated, refusal_of, refuse
+from hotslot.api.auth import Credential, activation_key_parts, authenticate
+from hotslot.api.backend import utc_now
+from hotslot.api.bodies import ID_PATTERN, NominationBody, RegistrationBody, TakeRoleBody
+from hotslot.api.documentation import READ_ERRORS, command, reading
+from hotslot.api.problems import invalid
+from hotslot.api.reading import Reading
+from hotslot.api.routes.licenses import AsOf, MinPosition, license_after
+from hotslot.api.submitting import submit
+from hotslot.domain import commands
+from hotslot.domain.events import BackupNominated, Recorded, Role
+from hotslot.ledger.submission import Done, Repeated
+
+router = APIRouter(prefix="/v1/deployments/{deployment}", tags=["deployments"])
+
+DeploymentId = Annotated[str, Path(pattern=ID_PATTERN, description="The deployment.")]
+
+
+@router.put("/activation", **command(shapes.Deployment))
+async def activate(
+    request: Request, deployment: DeploymentId, body: TakeRoleBody | None = None
+) -> Response:
+    """Activate the deployment: it takes a slot and may process."""
+    credential = await _actor(request, deployment)
+    license_id, key_digest = _license_named(credential, body)
+    activation = commands.Activate(
+        deployment=deployment, license=license_id, activation_key_sha256=key_digest
+    )
+    return await _change(request, credential, activation, body.reason if body else None)
+
+
+@router.delete("/activation", **command(shapes.Deployment))
+async def deactivate(request: Request, deployment: DeploymentId) -> Response:
+    """Deactivate the deployment: its slot is free."""
+    credential = await _actor(request, deployment)
+    return await _change(request, credential, commands.Deactivate(deployment=deployment))
+
+
+@router.put("/backup", **command(shapes.Deployment))
+async def register_backup(
+    request: Request, deployment: DeploymentId, body: RegistrationBody | None = None
+) -> Response:
+    """Register the deployment as a hot backup: it takes no slot."""
+    credential = await _actor(request, deployment)
+    license_id, key_digest = _license_named(credential, body)
+    registration = commands.RegisterBackup(
+        deployment=deployment,
+        license=license_id,
+        activation_key_sha256=key_digest,
+        standby_for=body.standby_for if body else None,
+    )
+    return await _change(request, credential, registration, body.reason if body else None)
+
+
+@router.delete("/backup", **command(shapes.Deployment))
+async def unregister_backup(request: Request, deployment: DeploymentId) -> Response:
+    """Unregister the backup: it is like a fresh installation."""
+    credential = await _actor(request, deployment)
+    return await _change(request, credential, commands.UnregisterBackup(deployment=deployment))
+
+
+async def _actor(request: Request, deployment: str) -> Credential:
+    credential = await authenticate(request)
+    credential.may("act", deployment)
+    return credential
+
+
+def _license_named(credential: Credential, body: TakeRoleBody | None) -> tuple[str, str | None]:
+    """The license that a deployment is to have a role on, with the key's digest to check."""
+    if body is not None and body.activation_key is not None:
+        return activation_key_parts(body.activation_key)
+    if body is not None and body.license is not None:
+        return body.license, None
+    if credential.asker.license is not None:
+        return credential.asker.license, None
+    raise invalid("Name the license, by `license` or by `activation_key`.")
+
+
+async def _change(
+    request: Request,
+    credential: Credential,
+    change: commands.TakeRole | commands.ChangeRole,
+    reason: str | None = None,
+) -> Response:
+    outcome = await submit(request, credential, change, reason)
+    if (explanation := refusal_of(outcome)) is not None:
+        return refuse(request, outcome, explanation)
+    if isinstance(outcome, Repeated):
+        shape = await Reading(request).deployment_at(change.deployment, outcome.position)
+        return mark_repeated(answer(request, shape, position=outcome.position))
+    assert isinstance(outcome, Done)
+    if not outcome.recorded:
+        read = Reading(request)
+        await read.prepare(deployment=change.deployment)
+        shape = await read.deployment(credential.asker, change.deployment)
+    else:
+        shape = _after(outcome, change.deployment)
+    return answer(request, shape, position=outcome.head)
+
+
+def _after(outcome: Done, deployment: str) -> shapes.Deployment:
+    """The deployment as a command left it."""
+    state = outcome.states.deployment(deployment)
+    position = _license_position(outcome.recorded)
+    return views.deployment(state, outcome.states.license(state.license), position, utc_now())
+
+
+def _license_position(recorded: tuple[Recorded, ...]) -> int:
+    """Where the last event on the license stands: it begins and ends the tenures."""
+    return next(
+        event.position for event in reversed(recorded) if event.stream.startswith("license:")
+    )
+
+
+@router.post("/nomination", **command(shapes.Nomination))
+async def nominate(
+    request: Request, deployment: DeploymentId, body: NominationBody | None = None
+) -> Response:
+    """Nominate the backup: it is active at once, and the former active one is released."""
+    credential = await _actor(request, deployment)
+    body = body or NominationBody()
+    nomination = commands.NominateBackup(deployment=deployment, replaces=body.replaces)
+    outcome = await submit(request, credential, nomination, body.reason, dry_run=body.dry_run)
+    if (explanation := refusal_of(outcome)) is not None:
+        return refuse(request, outcome, explanation)
+    if isinstance(outcome, Repeated):
+        return await _repeated_nomination(request, deployment, outcome)
+    assert isinstance(outcome, Done)
+    nominated = next(r.event for r in outcome.recorded if isinstance(r.event, BackupNominated))
+    # A dry run has recorded nothing: what it shows stands behind the present end of the ledger.
+    position = _license_position(outcome.recorded) - (1 if body.dry_run else 0)
+    shape = shapes.Nomination(
+        deployment=_after(outcome, deployment),
+        replaced=_after(outcome, nominated.replaced) if nominated.replaced else None,
+        license=await license_after(
+            request, outcome, nominated.license, position, nominated=deployment
+        ),
+        position=position,
+        dry_run=body.dry_run,
+    )
+    return answer(request, shape, position=position if body.dry_run else outcome.head)
+
+
+async def _repeated_nomination(request: Request, deployment: str, outcome: Repeated) -> Response:
+    read = Reading(request)
+    shape = await read.deployment_at(deployment, outcome.position)
+    replaced = outcome.answer.replaced
+    assert shape.license is not None
+    assert shape.position is not None
+    nomination = shapes.Nomination(
+        deployment=shape,
+        replaced=await read.deployment_at(replaced, outcome.position) if replaced else None,
+        license=await read.license_at(shape.license, outcome.position),
+        position=shape.position,
+        dry_run=False,
+    )
+    return mark_repeated(answer(request, nomination, position=outcome.position))
+
+
+@router.get("", **reading(shapes.Deployment, (*READ_ERRORS, 404)))
+async def show_deployment(
+    request: Request,
+    deployment: DeploymentId,
+    as_of: AsOf = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Show a deployment: its role, its license, and what it may do."""
+    read, shape = await _read(request, deployment, as_of, min_position)
+    return answer(request, shape, position=read.position)
+
+
+@router.get("/active", **reading(shapes.Deployment, (*READ_ERRORS, 404, 503)))
+async def is_active(
+    request: Request, deployment: DeploymentId, min_position: MinPosition = None
+) -> Response:
+    """Answer 200 if the deployment is active and may process, else 503: for load balancers."""
+    read, shape = await _read(request, deployment, None, min_position)
+    return answer(
+        request, shape, position=read.position, status=200 if shape.capabilities.process else 503
+    )
+
+
+@router.get("/backup", **reading(shapes.Deployment, (*READ_ERRORS, 404, 503)))
+async def is_backup(
+    request: Request, deployment: DeploymentId, min_position: MinPosition = None
+) -> Response:
+    """Answer 200 if the deployment is a hot backup on a valid license, else 503."""
+    read, shape = await _read(request, deployment, None, min_position)
+    ready = shape.role == Role.BACKUP and shape.capabilities.engines_deploy
+    return answer(request, shape, position=read.position, status=200 if ready else 503)
+
+
+async def _read(
+    request: Request, deployment: str, as_of: str | None, min_position: int | None
+) -> tuple[Reading, shapes.Deployment]:
+    credential = await authenticate(request)
+    credential.may("read", deployment)
+    read = Reading(request)
+    await read.prepare(as_of=as_of, min_position=min_position, deployment=deployment)
+    return read, await read.deployment(credential.asker, deployment)

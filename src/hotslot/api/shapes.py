@@ -1,0 +1,238 @@
+"""The JSON shapes of the answers. The OpenAPI document is made from them."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from hotslot.domain.events import Actor
+from hotslot.domain.license import Status
+from hotslot.domain.refusals import Remedy
+
+Time = Annotated[
+    str, Meta(description="RFC 3339, UTC, microseconds.", extra_json_schema={"format": "date-time"})
+]
+Position = Annotated[int, Meta(description="A place in the one order of the ledger.")]
+
+
+def write_time(value: datetime) -> str:
+    """A time as the API writes it."""
+    text = value.astimezone(UTC).isoformat(timespec="microseconds")
+    return text.removesuffix("+00:00") + "Z"
+
+
+def write_time_or_null(value: datetime | None) -> str | None:
+    """A time that may be missing, as the API writes it."""
+    return None if value is None else write_time(value)
+
+
+class Slots(Struct):
+    """The slots of a license; backups use none."""
+
+    total: int
+    used: int
+    free: int
+
+
+class ActiveHolder(Struct):
+    """A deployment that holds a slot, since an event at a position."""
+
+    deployment: str
+    mode: str
+    since: Time
+    position: Position
+
+
+class BackupHolder(Struct):
+    """A hot backup, since an event at a position."""
+
+    deployment: str
+    mode: str
+    since: Time
+    position: Position
+    standby_for: str | None
+
+
+class License(Struct, kw_only=True):
+    """A license and who holds what on it; `backups` has the first 100 of `backup_count`."""
+
+    id: str
+    product: str
+    customer: str
+    status: Status
+    expires_at: Time | None
+    term: int
+    slots: Slots
+    active: list[ActiveHolder]
+    backups: list[BackupHolder]
+    backup_count: int
+    position: Position
+    as_of: Position | None = None
+
+
+class IssuedLicense(License, kw_only=True):
+    """A license that was just issued, with its activation key, which is shown this once."""
+
+    activation_key: str
+
+
+class Licenses(Struct):
+    """A page of licenses; `next` is the cursor of the next page, null on the last."""
+
+    licenses: list[License]
+    next: str | None
+
+
+class Capabilities(
+    msgspec.Struct,
+    rename={
+        "engines_download": "engines.download",
+        "engines_upload": "engines.upload",
+        "engines_deploy": "engines.deploy",
+        "settings_modify": "settings.modify",
+        "settings_import": "settings.import",
+    },
+):
+    """What a deployment may do now."""
+
+    process: bool
+    engines_download: bool
+    engines_upload: bool
+    engines_deploy: bool
+    settings_modify: bool
+    settings_import: bool
+    administer: bool
+
+
+class Deployment(Struct, kw_only=True):
+    """A deployment, its role and its rights."""
+
+    id: str
+    role: str
+    license: str | None
+    mode: str | None
+    standby_for: str | None
+    since: Time | None
+    term: int | None
+    position: Position | None
+    capabilities: Capabilities
+    as_of: Position | None = None
+
+
+class Nomination(Struct):
+    """A nomination that was carried out, or, as a dry run, what it would be."""
+
+    deployment: Deployment
+    replaced: Deployment | None
+    license: License
+    position: Position
+    dry_run: bool
+
+
+class Holder(Struct):
+    """A deployment in its role on a license."""
+
+    deployment: str
+    role: str
+    mode: str
+    since: Time
+    position: Position
+    standby_for: str | None
+
+
+class Holders(Struct):
+    """A page of deployments that hold a role on a license."""
+
+    deployments: list[Holder]
+    next: str | None
+
+
+class Moment(Struct):
+    """The event that began or ended a tenure."""
+
+    position: Position
+    at: Time
+    type: str
+
+
+class Tenure(Struct, rename={"from_": "from"}):
+    """A stretch of time in which a deployment held a role; `to` is null while it lasts."""
+
+    license: str
+    deployment: str
+    role: str
+    mode: str
+    standby_for: str | None
+    term: int
+    from_: Moment
+    to: Moment | None
+
+
+class Tenures(Struct):
+    """A page of tenures, oldest first."""
+
+    tenures: list[Tenure]
+    next: str | None
+
+
+class Key(Struct, kw_only=True):
+    """An API key, without its secret."""
+
+    id: str
+    role: str
+    customer: str | None
+    deployment: str | None
+    created_at: Time
+    revoked_at: Time | None
+
+
+class CreatedKey(Key, kw_only=True):
+    """An API key that was just made, with its secret, which is shown this once."""
+
+    key: str
+
+
+class Keys(Struct):
+    """A page of API keys."""
+
+    keys: list[Key]
+    next: str | None
+
+
+class Entry(Struct):
+    """One entry of the audit trail: an event, refusals included."""
+
+    index: int
+    position: Position
+    at: Time
+    type: str
+    license: str | None
+    deployment: str | None
+    actor: Actor
+    request_id: str
+    reason: str | None
+    outcome: str
+    data: msgspec.Raw
+    stream: str
+    stream_version: int
+
+
+class Entries(Struct):
+    """A page of the audit trail, newest last."""
+
+    entries: list[Entry]
+    next: str | None
+
+
+class Problem(Struct, kw_only=True, omit_defaults=True):
+    """What went wrong, as RFC 9457 has it; a refusal names its remedies in the order to try."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    remedies: list[Remedy] | msgspec.UnsetType = msgspec.UNSET
+    errors: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET

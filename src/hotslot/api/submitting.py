@@ -1,0 +1,151 @@
+"""From an HTTP request to a submission."""
+
+import hashlib
+import re
+from urllib.parse import unquote
+
+from starlette.requests import Request
+
+from hotslot.api import sealing
+from hotslot.api.auth import Credential
+from hotslot.api.backend import backend_of
+from hotslot.api.metrics import COMMANDS, REFUSALS
+from hotslot.api.problems import invalid, request_id_of
+from hotslot.domain.commands import Command
+from hotslot.ledger.submission import (
+    Done,
+    IdempotencyKey,
+    Outcome,
+    Refused,
+    Repeated,
+    Submission,
+)
+
+MAX_REASON = 1000
+
+# RFC 9110, section 8.8.3: an entity tag; weak ones never match in If-Match (section 13.1.1).
+_ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
+# The Idempotency-Key draft has a quoted string; plain tokens are what clients send.
+_IDEMPOTENCY_KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+async def submit(
+    request: Request,
+    credential: Credential,
+    command: Command,
+    reason: str | None = None,
+    *,
+    secret: str | None = None,
+    dry_run: bool = False,
+) -> Outcome:
+    """Have a command carried out for whoever sent the request, or only foreseen, as a dry run.
+
+    `secret` is shown in the answer and kept sealed for a repeat of the request.
+    """
+    idempotency = await _idempotency_key(request, credential)
+    sealed = None
+    if secret is not None and idempotency is not None:
+        sealed = sealing.seal(secret, credential.secret, idempotency.key)
+    submission = Submission(
+        command=command,
+        asker=credential.asker,
+        request_id=request_id_of(request),
+        trace_id=request.scope["hotslot.trace_id"],
+        source=request.client.host if request.client else None,
+        reason=reason if reason is not None else reason_of(request),
+        if_match=_if_match(request),
+        idempotency=idempotency,
+        sealed_secret=sealed,
+    )
+    writer = backend_of(request).writer
+    if dry_run:
+        return await writer.foresee(submission)
+    outcome = await writer.submit(submission)
+    _count(command, outcome)
+    return outcome
+
+
+def unsealed(request: Request, credential: Credential, sealed: bytes) -> str:
+    """The secret of the first answer, for a repeated request."""
+    key = idempotency_key_of(request)
+    assert key is not None
+    return sealing.unseal(sealed, credential.secret, key)
+
+
+def reason_of(request: Request) -> str | None:
+    """The reason in the header, for commands without a body; percent-encoding is undone.
+
+    Raises:
+        ProblemError: 422 for one that is too long or has control characters.
+
+    """
+    header = request.headers.get("hotslot-reason")
+    if header is None:
+        return None
+    reason = unquote(header)
+    if len(reason) > MAX_REASON or _CONTROL.search(reason):
+        raise invalid(
+            f"Hotslot-Reason may have {MAX_REASON} characters and no control characters. "
+            "Percent-encode what is not ASCII."
+        )
+    return reason
+
+
+def idempotency_key_of(request: Request) -> str | None:
+    """The Idempotency-Key of a request, if it has one.
+
+    Raises:
+        ProblemError: 422 for one that is empty, too long or not visible ASCII.
+
+    """
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return None
+    match = _IDEMPOTENCY_KEY.fullmatch(header)
+    if match is None:
+        raise invalid("An Idempotency-Key has 1 to 255 visible ASCII characters.")
+    return match[1]
+
+
+async def _idempotency_key(request: Request, credential: Credential) -> IdempotencyKey | None:
+    key = idempotency_key_of(request)
+    if key is None:
+        return None
+    asked = hashlib.sha256()
+    for part in (
+        request.method.encode(),
+        request.url.path.encode(),
+        request.headers.get("hotslot-reason", "").encode(),
+        await request.body(),
+    ):
+        asked.update(b"%d:" % len(part))
+        asked.update(part)
+    actor = credential.asker.actor
+    return IdempotencyKey(f"{actor.kind}:{actor.id}", key, asked.hexdigest())
+
+
+def _if_match(request: Request) -> frozenset[str] | None:
+    header = request.headers.get("if-match")
+    if header is None:
+        return None
+    if header.strip() == "*":
+        return frozenset({"*"})
+    tags = [part.strip() for part in header.split(",")]
+    parsed = [_ETAG.fullmatch(tag) for tag in tags]
+    if not all(parsed):
+        raise invalid('If-Match takes `*` or entity tags such as "12-valid", in quotes.')
+    return frozenset(tag[2] for tag in parsed if tag is not None and tag[1] is None)
+
+
+def _count(command: Command, outcome: Outcome) -> None:
+    match outcome:
+        case Done():
+            became = "done" if outcome.recorded else "unchanged"
+        case Refused():
+            became = "refused"
+            if outcome.recorded:
+                REFUSALS.labels(outcome.explanation.code, "true").inc()
+        case Repeated():
+            became = "repeated"
+    COMMANDS.labels(command.name, became).inc()

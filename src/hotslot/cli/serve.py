@@ -1,0 +1,148 @@
+"""`hotslot serve`: the server, with its PostgreSQL where no other is given."""
+
+import contextlib
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import psycopg
+import typer
+import uvicorn
+from projections.install import install
+from pydantic import ValidationError
+from uvicorn.supervisors import Multiprocess
+
+from hotslot import logs
+from hotslot.api.app import create_app
+from hotslot.api.bootstrap import ensure_admin_key
+from hotslot.api.worker import DSN_VARIABLE
+from hotslot.ledger import schema
+from hotslot.ledger.postgres import EmbeddedPostgres, EmbeddedPostgresError
+from hotslot.settings import Settings
+
+GRACE_SECONDS = 5
+"""Requests under way have this long to end when the server is stopped."""
+
+
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes any.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of serving processes.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where the embedded PostgreSQL keeps its files.")
+    ] = None,
+    database_url: Annotated[
+        str | None, typer.Option(help="PostgreSQL to use instead of the embedded one.")
+    ] = None,
+    admin_key: Annotated[
+        str | None, typer.Option(help="Becomes the first admin key when there is none.")
+    ] = None,
+    pg_bin: Annotated[
+        Path | None, typer.Option(help="PostgreSQL programs for the embedded server.")
+    ] = None,
+) -> None:
+    """Run the server until Ctrl-C. Options stand for the HOTSLOT_ variables of the same name."""
+    given = {
+        "host": host,
+        "port": port,
+        "workers": workers,
+        "data_dir": data_dir,
+        "database_url": database_url,
+        "admin_key": admin_key,
+        "pg_bin": pg_bin,
+    }
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        for each in error.errors():
+            typer.echo(f"HOTSLOT_{str(each['loc'][0]).upper()}: {each['msg']}", err=True)
+        raise typer.Exit(2) from None
+    logs.configure()
+    try:
+        with _listening(settings) as listener, _database(settings) as dsn:
+            _prepare(dsn, settings)
+            _run(settings, dsn, listener)
+    except (EmbeddedPostgresError, psycopg.OperationalError, OSError) as error:
+        typer.echo(f"The server can't start. {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+@contextlib.contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            raise OSError(
+                f"Can't listen on {settings.host} port {settings.port}: {error.strerror}. "
+                "Choose another with --port, or end what uses it."
+            ) from error
+        yield listener
+
+
+@contextlib.contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    with EmbeddedPostgres(settings.data_dir, settings.pg_bin) as postgres:
+        yield postgres.dsn
+
+
+def _prepare(dsn: str, settings: Settings) -> None:
+    schema.install(dsn)
+    install(dsn)
+    wanted = settings.admin_key
+    made = ensure_admin_key(dsn, None if wanted is None else wanted.get_secret_value())
+    if made is not None:
+        typer.echo(
+            f"No admin key was there, so one was made. It is shown this once:\n\n    {made}\n"
+        )
+
+
+def _run(settings: Settings, dsn: str, listener: socket.socket) -> None:
+    config = uvicorn.Config(
+        "hotslot.api.worker:create_worker" if settings.workers > 1 else create_app(dsn),
+        factory=settings.workers > 1,
+        workers=settings.workers,
+        loop="auto",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    threading.Thread(target=_announce, args=(settings, listener), daemon=True).start()
+    # What a signal handler raises once uvicorn has shut down: the end was asked for.
+    with contextlib.suppress(KeyboardInterrupt):
+        if settings.workers > 1:
+            os.environ[DSN_VARIABLE] = dsn
+            Multiprocess(config, target=server.run, sockets=[listener]).run()
+        else:
+            server.run(sockets=[listener])
+    typer.echo("Stopped.")
+
+
+def _announce(settings: Settings, listener: socket.socket) -> None:
+    """Say where the server listens, once it answers."""
+    port = listener.getsockname()[1]
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    local = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 - compared
+    while True:
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"http://{local}:{port}/readyz", timeout=2, trust_env=False).is_success:
+                break
+        time.sleep(0.05)
+    typer.echo(f"Hotslot listens on http://{shown}:{port} (API docs: http://{shown}:{port}/docs)")
+    sys.stdout.flush()
