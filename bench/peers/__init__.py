@@ -1,0 +1,1 @@
+"""The services that Hotslot is measured against, on the same framework, driver and server."""
