@@ -91,6 +91,8 @@ def test_a_connection_that_keeps_dropping_ends_with_3_and_the_key_to_repeat_with
         "license renew l --expires-at tomorrow",
         "keys create --role king",
         "status --as-of 3",
+        "status l --as-of yesterday",
+        "audit --since monday",
         "status --url ftp://x",
         "status --url nonsense",
         "status --key kéy",

@@ -40,7 +40,7 @@ def test_status_of_an_id_that_is_no_license_is_that_of_the_deployment(
     ended = hotslot("status", "core-b", "--as-of", "2026-03-01T10:00:00Z", "--json")
     assert json.loads(ended.out) == deployment()
     assert [asked.path for asked in stub.asked] == ["/v1/licenses/core-b", "/v1/deployments/core-b"]
-    assert stub.asked[1].query["as_of"] == "2026-03-01T10:00:00Z"
+    assert stub.asked[1].query["as_of"] == "2026-03-01T10:00:00+00:00"
 
 
 def test_status_lists_the_licenses(hotslot: Hotslot, stub: Stub) -> None:
@@ -59,7 +59,7 @@ def test_audit_follows_pages_up_to_the_limit(hotslot: Hotslot, stub: Stub) -> No
     stub.answer("GET", "/v1/audit", {"entries": pages[:2], "next": "p2"})
     stub.answer("GET", "/v1/audit", {"entries": pages[2:], "next": "p3"})
     filters = "--license l --deployment d --actor a --type t --outcome refused"
-    times = "--since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z"
+    times = "--since 2026-01-01 --until 2026-02-01T12:00:00Z"
     ended = hotslot(*f"audit --limit 3 {filters} {times} --json".split())
     assert json.loads(ended.out) == {"entries": pages, "next": "p3"}
     assert stub.asked[0].query == {
@@ -68,8 +68,8 @@ def test_audit_follows_pages_up_to_the_limit(hotslot: Hotslot, stub: Stub) -> No
         "actor": "a",
         "type": "t",
         "outcome": "refused",
-        "since": "2026-01-01T00:00:00Z",
-        "until": "2026-02-01T00:00:00Z",
+        "since": "2026-01-01T00:00:00+00:00",
+        "until": "2026-02-01T12:00:00+00:00",
         "limit": "3",
     }
     assert (stub.asked[1].query["limit"], stub.asked[1].query["cursor"]) == ("1", "p2")

@@ -101,19 +101,19 @@ class Client:
             asked["min_position"] = self.seen.position
         return self._call("GET", path, params=asked).body
 
-    def pages(self, path: str, items: str, limit: int, **query: str | int | None) -> Json:
-        """Read a list page by page until it ends or holds `limit` items; `next` is as last given.
+    def pages(self, path: str, items: str, limit: int | None, **query: str | int | None) -> Json:
+        """Read a list page by page until it ends or holds `limit` items, if there is a limit.
 
         Raises `RefusedError` and `OutOfReachError`.
         """
         found: list[Any] = []
         cursor: str | None = None
         while True:
-            size = min(PAGE, limit - len(found))
+            size = PAGE if limit is None else min(PAGE, limit - len(found))
             page = self.get(path, **query, limit=size, cursor=cursor)
             found += page[items]
             cursor = page.get("next")
-            if cursor is None or len(found) >= limit:
+            if cursor is None or len(found) == limit:
                 return {**page, items: found}
 
     def command(

@@ -1,6 +1,5 @@
 """`hotslot license`: issue licenses and change them."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -8,7 +7,7 @@ from rich.console import Console
 
 from hotslot.cli.client import Json, path
 from hotslot.cli.output import card, cell, moment, say, show_table
-from hotslot.cli.session import LicenseArgument, Session, acts, reads
+from hotslot.cli.session import AsOfOption, LicenseArgument, Session, acts, checked_time, reads
 from hotslot.domain.license import Status
 
 app = typer.Typer(help="Issue licenses, look at them and change them.", no_args_is_help=True)
@@ -113,17 +112,8 @@ def _expiry(license_: Json) -> str:
     return NEVER if license_["expires_at"] is None else moment(license_["expires_at"])
 
 
-def _moment_or_never(value: str | None) -> str | None:
-    """Check a time and give it as RFC 3339; a day is its first moment, and UTC unless it says."""
-    if value is None or value == NEVER:
-        return value
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise typer.BadParameter(
-            "give a day (2027-01-31), a time (2027-01-31T12:00:00Z), or never"
-        ) from error
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
+def _time_or_never(value: str | None) -> str | None:
+    return value if value == NEVER else checked_time(value)
 
 
 SlotsOption = Annotated[
@@ -132,8 +122,8 @@ SlotsOption = Annotated[
 EXPIRES_AT = typer.Option(
     "--expires-at",
     metavar="WHEN",
-    callback=_moment_or_never,
-    help="A day (2027-01-31, its first moment), a time (RFC 3339), or never. UTC unless it says.",
+    callback=_time_or_never,
+    help="A day (2027-01-31), a time (2027-01-31T12:00:00Z), or never. UTC unless it says.",
 )
 
 
@@ -182,10 +172,7 @@ def show(
     session: Session,
     license_: LicenseArgument,
     *,
-    as_of: Annotated[
-        str | None,
-        typer.Option("--as-of", help="As it was: a position, or a time (RFC 3339)."),
-    ] = None,
+    as_of: AsOfOption = None,
 ) -> Json:
     """Show a license and who holds its slots, now or as of an earlier moment."""
     return session.client.get(path("licenses", license_), as_of=as_of)

@@ -10,15 +10,12 @@ from hotslot.cli.client import Client, Json, RefusedError, path
 from hotslot.cli.deployments import show_deployment
 from hotslot.cli.licenses import show_license, show_licenses
 from hotslot.cli.output import cell, moment, say, show_table
-from hotslot.cli.session import Session, checked_id, reads
+from hotslot.cli.session import AsOfOption, Session, checked_id, checked_time, reads
 
 # An id that names no license, or none that this key may see, may still name a deployment.
 NOT_A_LICENSE = (403, 404)
 LIMIT = 1000
 
-AsOfOption = Annotated[
-    str | None, typer.Option("--as-of", help="As it was: a position, or a time (RFC 3339).")
-]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
 
 
@@ -76,7 +73,7 @@ def history(
         if refused.status not in NOT_A_LICENSE:
             raise
         trail = client.pages(path("audit"), "entries", limit, deployment=id_)
-        tenures = _tenures_of_deployment(client, id_, trail["entries"], limit)
+        tenures = _tenures_of_deployment(client, id_, trail["entries"])
     return {"tenures": tenures, "entries": trail["entries"], "next": trail["next"]}
 
 
@@ -101,10 +98,12 @@ def audit(
         typer.Option("--outcome", help="Only what was done, or what was refused."),
     ] = None,
     since: Annotated[
-        str | None, typer.Option("--since", help="From this time on (RFC 3339).")
+        str | None,
+        typer.Option("--since", help="From this time or day on.", callback=checked_time),
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--until", help="Up to this time (RFC 3339).")
+        str | None,
+        typer.Option("--until", help="Up to this time or day.", callback=checked_time),
     ] = None,
     limit: LimitOption = LIMIT,
 ) -> Json:
@@ -156,20 +155,18 @@ def what_happened(entry: Json) -> str:
     return str(entry["type"])
 
 
-def _tenures(client: Client, license_: str, limit: int) -> list[Json]:
+def _tenures(client: Client, license_: str, limit: int | None) -> list[Json]:
     found = client.pages(path("licenses", license_, "tenures"), "tenures", limit)
     return list(found["tenures"])
 
 
-def _tenures_of_deployment(
-    client: Client, deployment: str, entries: list[Json], limit: int
-) -> list[Json]:
+def _tenures_of_deployment(client: Client, deployment: str, entries: list[Json]) -> list[Json]:
     """Find the tenures of a deployment on the licenses that it ever held a role on."""
     bound = (entry["license"] for entry in entries if entry["type"] == "deployment.bound")
     held = [
         tenure
         for license_ in dict.fromkeys(bound)
-        for tenure in _tenures(client, license_, limit)
+        for tenure in _tenures(client, license_, limit=None)
         if tenure["deployment"] == deployment
     ]
     return sorted(held, key=lambda tenure: int(tenure["from"]["position"]))

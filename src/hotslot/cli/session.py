@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import httpx
@@ -51,6 +52,32 @@ def checked_id(value: str | None) -> str | None:
     return value
 
 
+def checked_time(value: str | None) -> str | None:
+    """Give a time as RFC 3339; a day is its first moment, and UTC unless it says otherwise.
+
+    Raises `typer.BadParameter`.
+    """
+    if value is None:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise typer.BadParameter(
+            "give a day (2027-01-31) or a time (2027-01-31T12:00:00Z)"
+        ) from error
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
+
+
+def _checked_as_of(value: str | None) -> str | None:
+    return value if value is None or value.isdecimal() else checked_time(value)
+
+
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", help="As it was: a position, a time or a day.", callback=_checked_as_of
+    ),
+]
 LicenseArgument = Annotated[
     str, typer.Argument(metavar="LICENSE", help="The license's id.", callback=checked_id)
 ]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +20,14 @@ class StoryError(Exception):
     """An answer was not what the story says; the message has both."""
 
 
+@dataclass(frozen=True)
+class Actor:
+    """Who makes a call: a name for the reader, and the client with their credentials."""
+
+    name: str
+    client: Client
+
+
 class Narrator:
     """Plays calls and prints them as it goes."""
 
@@ -34,23 +43,23 @@ class Narrator:
         if words:
             self.say(words)
 
-    def say(self, words: str, style: str = "") -> None:
+    def say(self, words: str, style: str = "", *, indent: int = INDENT) -> None:
         """Say something in plain words."""
-        self.console.print(Padding(Text(words, style=style), (0, 0, 0, INDENT)))
+        self.console.print(Padding(Text(words, style=style), (0, 0, 0, indent), expand=False))
 
     def show(self, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
         """Print a small table."""
         self.console.print(Padding(table(columns, rows), (0, 0, 0, INDENT), expand=False))
 
-    def read(self, client: Client, path: str, **query: str | int | None) -> Json:
+    def read(self, actor: Actor, path: str, **query: str | int | None) -> Json:
         """Make a read and print it; what matters of its answer is for the story to say."""
         asked = "&".join(f"{name}={value}" for name, value in query.items())
-        self._call("GET", f"{path}?{asked}" if asked else path)
-        return client.get(path, **query)
+        self._call(actor, "GET", f"{path}?{asked}" if asked else path)
+        return actor.client.get(path, **query)
 
     def command(
         self,
-        client: Client,
+        actor: Actor,
         method: str,
         path: str,
         body: Json | None = None,
@@ -59,19 +68,19 @@ class Narrator:
     ) -> Answer:
         """Ask for a change and print it; what matters of its answer is for the story to say."""
         shown = body if reason is None else {**(body or {}), "reason": reason}
-        self._call(method, path, shown)
-        return client.command(method, path, body, reason=reason)
+        self._call(actor, method, path, shown)
+        return actor.client.command(method, path, body, reason=reason)
 
     def refused(
-        self, code: str, client: Client, method: str, path: str, body: Json | None = None
+        self, code: str, actor: Actor, method: str, path: str, body: Json | None = None
     ) -> None:
         """Ask for something that a rule refuses, and print why and what to do instead.
 
         Raises `StoryError` when it is done, or refused for another reason than `code`.
         """
-        self._call(method, path, body)
+        self._call(actor, method, path, body)
         try:
-            answer = client.command(method, path, body)
+            answer = actor.client.command(method, path, body)
         except RefusedError as refused:
             problem = refused.problem
             if refused.code != code:
@@ -85,7 +94,7 @@ class Narrator:
         if not problem.get("remedies"):
             raise StoryError(f"The story says: {code} names its remedies. It named none.")
         for number, remedy in enumerate(problem["remedies"], start=1):
-            self.say(f"  {number}. {cell(remedy['description'])}")
+            self.say(f"{number}. {cell(remedy['description'])}", indent=2 * INDENT)
 
     def outcome(self, words: str, style: str = "green") -> None:
         """Print the part of an answer that matters."""
@@ -96,7 +105,13 @@ class Narrator:
         if not holds:
             raise StoryError(f"The story says: {says}. The server said: {json.dumps(answer)}")
 
-    def _call(self, method: str, path: str, body: Json | None = None) -> None:
+    def _call(self, actor: Actor, method: str, path: str, body: Json | None = None) -> None:
         shown = f" {json.dumps(body, ensure_ascii=False)}" if body else ""
         self.console.print()
-        self.say(f"{method} {path}{shown}", "cyan")
+        self.console.print(
+            Padding(
+                Text.assemble((f"{actor.name}: ", "dim"), (f"{method} {path}{shown}", "cyan")),
+                (0, 0, 0, INDENT),
+                expand=False,
+            )
+        )

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 
 from hotslot.cli.client import Client, Json, path
-from hotslot.cli.demo.narrator import Narrator
+from hotslot.cli.demo.narrator import INDENT, Actor, Narrator
 from hotslot.cli.output import cell, moment
 from hotslot.cli.reading import what_happened
 
@@ -18,7 +18,7 @@ class Story:
 
     def __init__(self, admin: Client, narrator: Narrator) -> None:
         tag = secrets.token_hex(2)
-        self.admin = admin
+        self.admin = Actor("admin", admin)
         self.tell = narrator
         self.license = f"license-{tag}"
         self.a, self.b, self.c, self.d = (f"{name}-{tag}" for name in "ABCD")
@@ -41,20 +41,20 @@ class Story:
         self._record(auditor)
         self._check(check)
 
-    def _cast(self) -> tuple[Client, Client]:
+    def _cast(self) -> tuple[Actor, Actor]:
         self.tell.chapter(
             "Who acts",
             "Everything is done under a name. An operator may act on deployments, an auditor may "
             "read everything and change nothing. Keys are shown once; the server keeps a hash.",
         )
-        clients = []
+        actors = []
         for role, id_ in (("operator", self.operator_id), ("auditor", self.auditor_id)):
             made = self.tell.command(
                 self.admin, "POST", path("keys"), {"id": id_, "role": role}
             ).body
             self.tell.outcome(f"201  key {id_}: {shortened(made['key'])}")
-            clients.append(self.admin.acting_as(key=made["key"]))
-        return clients[0], clients[1]
+            actors.append(Actor(role, self.admin.client.acting_as(key=made["key"])))
+        return actors[0], actors[1]
 
     def _issue(self) -> str:
         self.tell.chapter("A license with one slot", "One deployment may be active at a time.")
@@ -81,7 +81,7 @@ class Story:
             f"{self.a} is activated", "It does so itself, with the license's activation key."
         )
         made = self.tell.command(
-            self.admin.acting_as(activation_key=activation_key),
+            Actor(self.a, self.admin.client.acting_as(activation_key=activation_key)),
             "PUT",
             path("deployments", self.a, "activation"),
             {"license": self.license},
@@ -90,7 +90,7 @@ class Story:
         self.tell.outcome(f"200  {made['role']}, {made['mode']}, term {made['term']}")
         self.tell.expect(f"{self.a} is active", made, holds=made["role"] == "active")
 
-    def _stand_by(self, operator: Client) -> int:
+    def _stand_by(self, operator: Actor) -> int:
         self.tell.chapter(
             f"{self.b} and {self.c} stand by",
             "Hot backups, as many as one likes: they load engines and settings, and use no slot.",
@@ -103,7 +103,8 @@ class Story:
             made = self.tell.command(
                 operator, "PUT", path("deployments", backup, "backup"), body
             ).body
-            self.tell.outcome(f"200  {made['role']}, standing by for {cell(made['standby_for'])}")
+            whom = cell(standby_for or "whoever is active")
+            self.tell.outcome(f"200  {made['role']}, standing by for {whom}")
             self.tell.expect(f"{backup} is a backup", made, holds=made["role"] == "backup")
             position = made["position"]
         license_ = self.tell.read(operator, path("licenses", self.license))
@@ -115,7 +116,7 @@ class Story:
         )
         return position
 
-    def _refusals(self, operator: Client) -> None:
+    def _refusals(self, operator: Actor) -> None:
         self.tell.chapter(
             "What the rules refuse",
             "A backup can't be activated, and an active deployment can't be registered as a "
@@ -137,7 +138,7 @@ class Story:
             body,
         )
 
-    def _who_may_scan(self, operator: Client) -> None:
+    def _who_may_scan(self, operator: Actor) -> None:
         self.tell.chapter(
             "Who may scan?",
             f"Scanning is the capability `process`. {self.d} was never heard of before.",
@@ -160,7 +161,7 @@ class Story:
         self.tell.console.print()
         self.tell.show(("deployment", "role", "may scan", "may load engines"), rows)
 
-    def _nominate(self, operator: Client) -> None:
+    def _nominate(self, operator: Actor) -> None:
         self.tell.chapter(
             f"The hot swap: {self.b} is nominated",
             f"{self.b} becomes active and {self.a} is released, in a single step.",
@@ -180,7 +181,7 @@ class Story:
             and (replaced.get("id"), replaced.get("role")) == (self.a, "unlicensed"),
         )
 
-    def _released(self, operator: Client) -> None:
+    def _released(self, operator: Actor) -> None:
         self.tell.chapter(
             f"{self.a} is released, {self.b} scans",
             "The term rose with the swap: whoever comes with a lower one is of the past.",
@@ -188,16 +189,15 @@ class Story:
         for deployment, role, scans in ((self.a, "unlicensed", False), (self.b, "active", True)):
             found = self.tell.read(operator, path("deployments", deployment))
             may_scan = found["capabilities"]["process"]
-            self.tell.outcome(
-                f"200  {found['role']}, process: {cell(may_scan)}, term {cell(found['term'])}"
-            )
+            term = "" if found["term"] is None else f", term {found['term']}"
+            self.tell.outcome(f"200  {found['role']}, process: {cell(may_scan)}{term}")
             self.tell.expect(
                 f"{deployment} is {role}, and may {'' if scans else 'not '}scan",
                 found,
                 holds=found["role"] == role and may_scan is scans,
             )
 
-    def _now_and_before(self, operator: Client, before: int) -> None:
+    def _now_and_before(self, operator: Actor, before: int) -> None:
         self.tell.chapter(
             "The slots now, and as of before the swap",
             "Nothing is overwritten: every read can be asked as of an earlier position or time.",
@@ -221,27 +221,30 @@ class Story:
         self.tell.console.print()
         self.tell.show(("when", "slots", "active", "backups"), rows)
 
-    def _record(self, auditor: Client) -> None:
+    def _record(self, auditor: Actor) -> None:
         self.tell.chapter(
             "What the record says", "Who did what, when and why, with what was refused."
         )
         found = self.tell.read(auditor, path("audit"), license=self.license, limit=ENOUGH)
-        entries = found["entries"]
         self.tell.console.print()
-        for entry in entries:
-            refused = entry["outcome"] == "refused"
-            self.tell.say(
-                f"{moment(entry['at'])}  {cell(entry['deployment'] or entry['license'])}  "
-                f"{cell(what_happened(entry))}",
-                "yellow" if refused else "",
-            )
-            because = f": {cell(entry['reason'])}" if entry["reason"] else ""
-            self.tell.say(
-                f"    {entry['outcome']}, by {entry['actor']['kind']} "
-                f"{cell(entry['actor']['id'])}{because}",
-                "dim",
-            )
+        for entry in found["entries"]:
+            # Each also stands on the stream of its deployment, which says the same again.
+            if entry["stream"] == f"license:{self.license}":
+                self._tell_entry(entry)
         self._expect_in_record(found)
+
+    def _tell_entry(self, entry: Json) -> None:
+        self.tell.say(
+            f"{moment(entry['at'])}  {cell(entry['deployment'] or entry['license'])}  "
+            f"{cell(what_happened(entry))}",
+            "yellow" if entry["outcome"] == "refused" else "green",
+        )
+        because = f": {cell(entry['reason'])}" if entry["reason"] else ""
+        who = f"{entry['actor']['kind']} {cell(entry['actor']['id'])}"
+        self.tell.say(
+            f"position {entry['position']}, {entry['outcome']}, by {who}{because}",
+            indent=2 * INDENT,
+        )
 
     def _expect_in_record(self, found: Json) -> None:
         entries = found["entries"]
