@@ -12,7 +12,7 @@ NOW = 2**63 - 1
 # statement prepared on an empty table would go on scanning it when it has filled up.
 CONFIGURE = """
 SELECT set_config('TimeZone', 'UTC', false), set_config('jit', 'off', false),
-       set_config('enable_seqscan', 'off', false)
+       set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false)
 """
 
 POSITION = "SELECT position FROM projections.positions WHERE name = %s"
