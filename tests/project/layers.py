@@ -4,19 +4,16 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+_WRITE_SIDE = {"hotslot.ledger", "hotslot.domain", "hotslot.settings"}
+
 PARTS = {
     "hotslot.domain": set(),
     "hotslot.settings": set(),
+    "hotslot.logs": set(),
     "hotslot.ledger": {"hotslot.domain", "hotslot.settings"},
-    "projections": {"hotslot.ledger", "hotslot.domain", "hotslot.settings"},
-    "hotslot.api": {"projections", "hotslot.ledger", "hotslot.domain", "hotslot.settings"},
-    "hotslot.cli": {
-        "hotslot.api",
-        "projections",
-        "hotslot.ledger",
-        "hotslot.domain",
-        "hotslot.settings",
-    },
+    "projections": _WRITE_SIDE,
+    "hotslot.api": {"hotslot.logs", "projections", *_WRITE_SIDE},
+    "hotslot.cli": {"hotslot.api", "hotslot.logs", "projections", *_WRITE_SIDE},
     "hotslot.__main__": {"hotslot.cli"},
     "hotslot.__init__": set(),
 }
