@@ -281,7 +281,9 @@ def register(
 def unregister(license_: License | None, deployment: Deployment) -> Decision:
     """Make the backup like a fresh installation, whatever the status of the license."""
     if license_ is None or deployment.role is not Role.BACKUP:
-        return refusals.NotABackup(deployment=deployment.id, role=deployment.role)
+        return refusals.NotABackup(
+            deployment=deployment.id, role=deployment.role, command="unregister"
+        )
     return _give_up(license_, deployment)
 
 
@@ -290,7 +292,9 @@ def nominate(
 ) -> Decision:
     """Make the backup active and release the active deployment that it replaces, in one step."""
     if license_ is None or deployment.role is not Role.BACKUP:
-        return refusals.NotABackup(deployment=deployment.id, role=deployment.role)
+        return refusals.NotABackup(
+            deployment=deployment.id, role=deployment.role, command="nominate"
+        )
     if refusal := _no_rights(license_, now):
         return refusal
     if deployment.mode is not Mode.ONLINE:

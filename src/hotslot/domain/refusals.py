@@ -207,12 +207,20 @@ class NotABackup(Refusal, frozen=True, kw_only=True):
     title = "The deployment is not a backup"
     deployment: str
     role: str
+    command: str
 
     def detail(self) -> str:
-        return f"{self.deployment} is {self.role}, not a backup."
+        return (
+            f"{self.deployment} is {self.role}, not a backup: there is nothing to {self.command}."
+        )
 
     def remedies(self) -> tuple[Remedy, ...]:
-        return ((_deactivate if self.role == "active" else _register)(self.deployment),)
+        # A nominated one that is active, and an unregistered one that is unlicensed, are as wanted.
+        if self.role == "active" and self.command != "nominate":
+            return (_deactivate(self.deployment),)
+        if self.role == "unlicensed" and self.command != "unregister":
+            return (_register(self.deployment),)
+        return ()
 
 
 class ActiveIsAmbiguous(Refusal, frozen=True, kw_only=True):
@@ -246,8 +254,8 @@ class ReplacedIsNotActive(Refusal, frozen=True, kw_only=True):
     actives: tuple[str, ...]
 
     def detail(self) -> str:
-        holders = f"It is held by: {_names(self.actives)}." if self.actives else "No one is."
-        return f"{self.replaces} is not active on license {self.license}. {holders}"
+        actives = f"Active are: {_names(self.actives)}." if self.actives else "No one is."
+        return f"{self.replaces} is not active on license {self.license}. {actives}"
 
     def remedies(self) -> tuple[Remedy, ...]:
         if not self.actives:
