@@ -220,6 +220,14 @@ class TakeRole(Command, frozen=True, kw_only=True):
             return refusals.UnknownDeployment(deployment=self.deployment)
         return self.decide_on(license_, deployment, now)
 
+    def refused(self, states: States, asker: Asker, refusal: Refusal) -> CommandRefused | None:
+        if isinstance(refusal, refusals.BoundToAnotherLicense):
+            asked, bound = states.license(self.license), states.license(refusal.license)
+            # The record is for the customer of the license that was asked for to read.
+            if asked is None or bound is None or asked.customer != bound.customer:
+                refusal = msgspec.structs.replace(refusal, license=None)
+        return super().refused(states, asker, refusal)
+
     def decide_on(self, license_: License, deployment: Deployment, now: datetime) -> Decision:
         """Decide on a license and a deployment that the asker may see."""
         raise NotImplementedError

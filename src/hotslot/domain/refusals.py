@@ -144,12 +144,14 @@ class BoundToAnotherLicense(Refusal, frozen=True, kw_only=True):
     status = 409
     title = "The deployment holds a role on another license"
     deployment: str
-    license: str
+    license: str | None
+    """None where it is told to those who may not know of that license."""
     role: str
 
     def detail(self) -> str:
+        where = f"license {self.license}" if self.license else "a license of another customer"
         return (
-            f"{self.deployment} is {self.role} on license {self.license}. "
+            f"{self.deployment} is {self.role} on {where}. "
             "A deployment holds a role on one license at most; release it there first."
         )
 
