@@ -1,0 +1,157 @@
+"""Short words for the events and commands that the tests are told in: license `lic`, of `acme`."""
+
+from datetime import datetime
+
+from hotslot.domain import commands
+from hotslot.domain.events import (
+    BackupNominated,
+    BackupRegistered,
+    BackupUnregistered,
+    DeploymentActivated,
+    DeploymentBound,
+    DeploymentDeactivated,
+    DeploymentPromoted,
+    DeploymentReleased,
+    Event,
+    LicenseIssued,
+    Mode,
+    Role,
+)
+
+ONLINE, OFFLINE = Mode.ONLINE, Mode.OFFLINE
+KEY_DIGEST = "ab" * 32
+
+
+def issued(
+    license_id: str = "lic",
+    *,
+    slots: int = 1,
+    customer: str = "acme",
+    expires_at: datetime | None = None,
+) -> LicenseIssued:
+    return LicenseIssued(
+        license=license_id,
+        product="scanner",
+        customer=customer,
+        slots=slots,
+        expires_at=expires_at,
+        activation_key_sha256=KEY_DIGEST,
+    )
+
+
+def activated(
+    deployment: str, *, term: int = 1, mode: Mode = ONLINE, license_id: str = "lic"
+) -> tuple[Event, ...]:
+    """The deployment took a slot."""
+    return (
+        DeploymentActivated(license=license_id, deployment=deployment, mode=mode, term=term),
+        DeploymentBound(
+            deployment=deployment,
+            license=license_id,
+            role=Role.ACTIVE,
+            mode=mode,
+            standby_for=None,
+            term=term,
+        ),
+    )
+
+
+def deactivated(deployment: str, *, term: int, license_id: str = "lic") -> tuple[Event, ...]:
+    """The deployment gave its slot back."""
+    return (
+        DeploymentDeactivated(license=license_id, deployment=deployment, term=term),
+        DeploymentReleased(deployment=deployment, license=license_id, cause="deactivated"),
+    )
+
+
+def registered(
+    deployment: str,
+    *,
+    standby_for: str | None = None,
+    term: int = 0,
+    mode: Mode = ONLINE,
+    license_id: str = "lic",
+) -> tuple[Event, ...]:
+    """The deployment became a backup."""
+    return (
+        BackupRegistered(
+            license=license_id,
+            deployment=deployment,
+            mode=mode,
+            standby_for=standby_for,
+            term=term,
+        ),
+        DeploymentBound(
+            deployment=deployment,
+            license=license_id,
+            role=Role.BACKUP,
+            mode=mode,
+            standby_for=standby_for,
+            term=term,
+        ),
+    )
+
+
+def unregistered(deployment: str, *, license_id: str = "lic") -> tuple[Event, ...]:
+    """The backup gave up its role."""
+    return (
+        BackupUnregistered(license=license_id, deployment=deployment),
+        DeploymentReleased(deployment=deployment, license=license_id, cause="unregistered"),
+    )
+
+
+def nominated(deployment: str, *, replaced: str | None, term: int) -> tuple[Event, ...]:
+    """The backup became active; the former active one, if any, was released by it."""
+    released = (
+        ()
+        if replaced is None
+        else (
+            DeploymentReleased(
+                deployment=replaced, license="lic", cause="replaced", replaced_by=deployment
+            ),
+        )
+    )
+    return (
+        BackupNominated(
+            license="lic", deployment=deployment, mode=ONLINE, replaced=replaced, term=term
+        ),
+        DeploymentPromoted(deployment=deployment, license="lic", mode=ONLINE, term=term),
+        *released,
+    )
+
+
+def activate(
+    deployment: str, *, license_id: str = "lic", mode: Mode = ONLINE, key_digest: str | None = None
+) -> commands.Activate:
+    return commands.Activate(
+        deployment=deployment, license=license_id, mode=mode, activation_key_sha256=key_digest
+    )
+
+
+def register(
+    deployment: str,
+    *,
+    license_id: str = "lic",
+    mode: Mode = ONLINE,
+    standby_for: str | None = None,
+    key_digest: str | None = None,
+) -> commands.RegisterBackup:
+    return commands.RegisterBackup(
+        deployment=deployment,
+        license=license_id,
+        mode=mode,
+        standby_for=standby_for,
+        activation_key_sha256=key_digest,
+    )
+
+
+def deactivate(deployment: str) -> commands.Deactivate:
+    return commands.Deactivate(deployment=deployment)
+
+
+def unregister(deployment: str) -> commands.UnregisterBackup:
+    return commands.UnregisterBackup(deployment=deployment)
+
+
+def nominate(deployment: str, replaces: str | None = None) -> commands.NominateBackup:
+    return commands.NominateBackup(deployment=deployment, replaces=replaces)
