@@ -24,8 +24,9 @@ def create_app(dsn: str) -> FastAPI:
 
     app = FastAPI(title="Hotslot", version=__version__, lifespan=lifespan)
     app.state.backend = Backend(dsn)
-    for resource in (licenses, deployments, audit, keys, operations):
-        app.include_router(resource.router)
+    for resource in (deployments, licenses, audit, keys, operations):
+        # Not include_router: a nested router is matched anew at every request, at a cost.
+        app.router.routes.extend(resource.router.routes)
     problems.install(app)
     documentation.install(app)
     app.add_middleware(RequestMiddleware)

@@ -52,7 +52,7 @@ class Backend:
         self.tail = Tail(
             dsn,
             subscribers=(self._cache.apply, self.keyring.apply, self.slots.saw),
-            began=self._load,
+            prepare=self._load,
             projected=self._projected,
         )
         self.writer = Writer(
@@ -75,8 +75,7 @@ class Backend:
         await self.pool.open()
         tasks = [asyncio.create_task(self.tail.run()), asyncio.create_task(self.writer.run())]
         try:
-            while self.tail.position is None:
-                await asyncio.sleep(0.01)
+            await self.tail.began.wait()
             yield
         finally:
             for task in tasks:

@@ -10,7 +10,7 @@ from projections.follower import Follower
 
 @contextlib.contextmanager
 def following(dsn: str) -> Iterator[None]:
-    """Follow with every projection until the block ends; among many processes, one of each leads."""
+    """Follow with every projection until the block ends; one process leads among many."""
     stop = threading.Event()
     threads = [
         threading.Thread(

@@ -1,4 +1,4 @@
-"""What every request passes: an id, limits, metrics, a log line, and the headers of every answer."""
+"""What every request passes: its id, its limits, metrics, and the headers of every answer."""
 
 import re
 import secrets

@@ -8,23 +8,23 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import psycopg
 import typer
 import uvicorn
-from projections.install import install
 from pydantic import ValidationError
 from uvicorn.supervisors import Multiprocess
 
 from hotslot import logs
 from hotslot.api.app import create_app
 from hotslot.api.bootstrap import ensure_admin_key
-from hotslot.api.worker import DSN_VARIABLE
+from hotslot.api.worker import DSN_VARIABLE, PARENT_VARIABLE
 from hotslot.ledger import schema
 from hotslot.ledger.postgres import EmbeddedPostgres, EmbeddedPostgresError
 from hotslot.settings import Settings
+from projections.install import install
 
 GRACE_SECONDS = 5
 """Requests under way have this long to end when the server is stopped."""
@@ -49,7 +49,7 @@ def serve(
     ] = None,
 ) -> None:
     """Run the server until Ctrl-C. Options stand for the HOTSLOT_ variables of the same name."""
-    given = {
+    given: dict[str, Any] = {
         "host": host,
         "port": port,
         "workers": workers,
@@ -122,15 +122,14 @@ def _run(settings: Settings, dsn: str, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = uvicorn.Server(config)
     threading.Thread(target=_announce, args=(settings, listener), daemon=True).start()
     # What a signal handler raises once uvicorn has shut down: the end was asked for.
     with contextlib.suppress(KeyboardInterrupt):
         if settings.workers > 1:
-            os.environ[DSN_VARIABLE] = dsn
-            Multiprocess(config, target=server.run, sockets=[listener]).run()
+            os.environ |= {DSN_VARIABLE: dsn, PARENT_VARIABLE: str(os.getpid())}
+            Multiprocess(config, sockets=[listener]).run()
         else:
-            server.run(sockets=[listener])
+            uvicorn.Server(config).run(sockets=[listener])
     typer.echo("Stopped.")
 
 

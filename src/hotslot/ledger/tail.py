@@ -37,22 +37,24 @@ _log = structlog.get_logger(__name__)
 class Tail:
     """Reads new events and hands each to the subscribers, once and in order.
 
-    `began` is awaited once, with a connection, after the tail has fixed where it begins and before
-    it hands out the first event; `projected` is called with what followers say of their progress:
-    `name:position`.
+    `prepare` is awaited once, with a connection, after the tail has fixed where it begins and
+    before it hands out the first event; `projected` is called with what followers say of their
+    progress: `name:position`.
     """
 
     def __init__(
         self,
         dsn: str,
         subscribers: Sequence[Callable[[Recorded], None]],
-        began: Callable[[AsyncConnection[Any]], Awaitable[None]],
+        prepare: Callable[[AsyncConnection[Any]], Awaitable[None]],
         projected: Callable[[str], None],
     ) -> None:
         self._dsn = dsn
         self._subscribers = subscribers
-        self._began = began
+        self._prepare = prepare
         self._projected = projected
+        self.began = asyncio.Event()
+        """Set once the tail has its beginning."""
         self.position: int | None = None
         self.last_contact = float("-inf")
         """When the ledger was last read, on the event loop's clock."""
@@ -81,7 +83,8 @@ class Tail:
                     await connection.execute(LISTEN)
                     if self.position is None:
                         self.position = await head(connection)
-                        await self._began(connection)
+                        await self._prepare(connection)
+                        self.began.set()
                     pause = 0.1
                     await self._follow(connection)
             except (psycopg.Error, OSError) as error:

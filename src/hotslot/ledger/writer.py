@@ -45,6 +45,9 @@ MAX_BATCH = 256
 # Takes the ledger's lock until the transaction ends.
 LOCK = "SELECT ledger.lock()"
 
+# Should this process be stopped while it holds the ledger's lock, the others go on.
+DO_NOT_HOLD_THE_LOCK_IDLE = "SET idle_in_transaction_session_timeout = '5s'"
+
 # What became of requests with these Idempotency-Keys.
 FIND_ANSWERS = """
 SELECT i.actor, i.key, i.digest, i.position, i.answer::text
@@ -371,7 +374,9 @@ class Writer:
             _log.warning("snapshots-not-saved", error=type(error).__name__, detail=str(error))
 
     async def _connect(self) -> AsyncConnection[Any]:
-        return await AsyncConnection.connect(self._dsn, autocommit=True, prepare_threshold=1)
+        connection = await AsyncConnection.connect(self._dsn, autocommit=True, prepare_threshold=1)
+        await connection.execute(DO_NOT_HOLD_THE_LOCK_IDLE)
+        return connection
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
