@@ -16,23 +16,30 @@ HEAD = "SELECT coalesce(max(position), 0) FROM ledger.events"
 
 
 def events_after(recorder: LedgerRecorder, position: int) -> list[Recorded]:
-    """The next events behind a position, in order; fewer than BATCH at the end of the ledger.
+    """The next events behind a position, in order; none at the end of the ledger.
+
+    They end before an event that this version of the software doesn't know.
 
     Raises:
-        UnknownEventError: this version of the software doesn't know one of them.
+        UnknownEventError: the first of them is such an event.
 
     """
-    notifications = recorder.select_notifications(position, BATCH, inclusive_of_start=False)
-    return [
-        mapper.decode(
-            notification.id,
-            str(notification.originator_id),
-            notification.originator_version,
-            notification.topic,
-            notification.state,
-        )
-        for notification in notifications
-    ]
+    events: list[Recorded] = []
+    for notification in recorder.select_notifications(position, BATCH, inclusive_of_start=False):
+        try:
+            event = mapper.decode(
+                notification.id,
+                str(notification.originator_id),
+                notification.originator_version,
+                notification.topic,
+                notification.state,
+            )
+        except mapper.UnknownEventError:
+            if not events:
+                raise
+            break
+        events.append(event)
+    return events
 
 
 def head(connection: Connection[Any]) -> int:
