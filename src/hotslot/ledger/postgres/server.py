@@ -159,6 +159,7 @@ class EmbeddedPostgres:
             raise
         self._running = _Running(keeper, cluster, sockets, _dsn(sockets, DATABASE))
         if not _wait_until_ready(keeper, cluster, _dsn(sockets, "postgres")):
+            _end(keeper)
             return False
         lock.note(pid=os.getpid(), sockets=str(sockets), dsn=self._running.dsn)
         return True
