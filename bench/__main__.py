@@ -1,6 +1,7 @@
 """`python -m bench`: measures everything side by side, prints the table and writes it down."""
 
 import argparse
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 from rich.console import Console
 
 from bench import commands, following, machine, nomination, reads
@@ -21,6 +23,9 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results"
 DATA = ROOT / ".hotslot" / "bench"
 """Beside the code rather than in a temporary folder, which may lie in memory."""
+
+PAGE_WIDTH = 120
+"""Of output that goes to a file: the table has long lines."""
 
 Part = Callable[[Bench, Console], tuple[list[Row], dict[str, Any]]]
 
@@ -67,7 +72,10 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     effort = QUICK if arguments.quick else FULL
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=PAGE_WIDTH)
     began = time.monotonic()
     rows: list[Row] = []
     details: dict[str, Any] = {}

@@ -153,8 +153,8 @@ def _rows(clients: int, loads: dict[str, list[Load]]) -> list[Row]:
             target=None if wanted is None else Target("≥", wanted, "ratio"),
         )
         for name, against, wanted in (
-            ("crud", "plain CRUD service", AGAINST_CRUD[clients]),
-            ("nothing", "endpoint that does nothing", AGAINST_NOTHING[clients]),
+            ("crud", "plain CRUD", AGAINST_CRUD[clients]),
+            ("nothing", "doing nothing", AGAINST_NOTHING[clients]),
         )
     ]
 

@@ -1,14 +1,11 @@
 """The followers: how fast they catch up, and how far they lag behind commands at full load."""
 
-import threading
 import time
 from itertools import count
 from math import ceil
 from typing import Any
 
 import msgspec
-from projections.follower import Follower
-from projections.install import install
 from rich.console import Console
 
 from bench.commands import Pace, issue_licenses, plan
@@ -26,12 +23,14 @@ from hotslot.domain.commands import (
     UnregisterBackup,
 )
 from projections.catalogue import PROJECTIONS
+from projections.follower import following
+from projections.install import install
+from projections.source import BATCH
 
 SWAPS_EACH = 20
 CLIENTS = 64
 CATCHING_UP = 20_000
 LAG_P99_MS = 100.0
-BATCH = 500  # provisional
 
 
 class CatchUp(msgspec.Struct, frozen=True):
@@ -67,21 +66,11 @@ def catch_up(database_url: str, names: tuple[str, ...]) -> float:
     They are threads of this process, as in a server. Raises StalledError.
     """
     install(database_url)
-    stop = threading.Event()
-    threads = [
-        threading.Thread(target=Follower(database_url, PROJECTIONS[name]).run, args=(stop,))
-        for name in names
-    ]
+    followed = [PROJECTIONS[name] for name in names]
     began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    try:
+    with following(database_url, followed):
         wait_for_projections(database_url, names)
         return time.perf_counter() - began
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 def run(
@@ -110,10 +99,10 @@ def _measure_catch_up(bench: Bench, events: int, names: tuple[str, ...]) -> Catc
 
 def _catch_up_row(found: CatchUp, who: str, *, alone: bool) -> Row:
     return row(
-        f"catching up, {who}" if alone else f"catching up, {who} in one process",
+        f"catching up, {who}" if alone else f"catching up, {who} at once",
         found.events / found.seconds,
         "events/s",
-        against="inserts of the finished rows",
+        against="inserts of finished rows",
         peer=found.events / found.raw_seconds,
         target=Target("≥", CATCHING_UP, "hotslot", "events/s") if alone else None,
     )

@@ -19,6 +19,7 @@ def insert_again(database_url: str, projection: Projection, transactions: int) -
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
         connection.execute(sql.SQL("SET search_path = {}").format(schema))
+        connection.execute("SET synchronous_commit = off")  # as followers have it
         connection.execute(projection.schema)
         shares = {
             table: _shares(_rows(connection, projection.name, table), transactions)

@@ -110,7 +110,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
 def show(report: Report, console: Console) -> None:
     """Print the machine and the table."""
     for name, value in facts(report):
-        console.print(f"[dim]{name}:[/dim] {value}", highlight=False)
+        console.print(f"[dim]{name}:[/dim] {value}", highlight=False, soft_wrap=True)
     table = Table(title="Hotslot, measured side by side with its peers")
     for heading, justify in zip(HEADINGS, ("left", "right") * 3 + ("left",), strict=True):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
