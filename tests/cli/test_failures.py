@@ -58,6 +58,22 @@ def test_a_server_that_cannot_serve_now_ends_with_3(hotslot: Hotslot, stub: Stub
     assert "The database is away." in ended.err
 
 
+def test_a_read_ahead_of_its_projection_is_asked_again(hotslot: Hotslot, stub: Stub) -> None:
+    behind = {"code": "projection-behind", "status": 503, "detail": "Reached 11, not 12 yet."}
+    for _ in range(3):
+        stub.answer("GET", "/v1/deployments/d", behind, 503)
+    stub.answer("GET", "/v1/deployments/d", deployment("d"))
+    assert hotslot("status", "d").status == 0
+
+
+def test_a_projection_that_stays_behind_ends_with_3(hotslot: Hotslot, stub: Stub) -> None:
+    behind = {"code": "projection-behind", "status": 503, "detail": "Reached 11, not 12 yet."}
+    stub.answer("GET", "/v1/licenses/l", behind, 503)
+    ended = hotslot("license", "show", "l", "--json")
+    assert (ended.status, json.loads(ended.err)) == (3, behind)
+    assert "hotslot serve" not in hotslot("license", "show", "l").err
+
+
 def test_a_dropped_connection_is_tried_once_more_with_the_same_idempotency_key(
     hotslot: Hotslot, stub: Stub
 ) -> None:

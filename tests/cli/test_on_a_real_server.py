@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from hotslot.cli.demo.server import Server, serving
+from hotslot.cli.demo.story import REASON
 from tests.cli.conftest import Hotslot
 
 PATIENCE_S = 60.0
@@ -101,18 +102,9 @@ def test_the_demo_plays_on_a_running_server(on_server: Hotslot) -> None:
     assert "hotslot projections check" in ended.out
 
 
-def test_the_demo_plays_twice_on_the_same_data_and_hides_its_keys(
+def test_the_demo_leaves_the_server_up_until_ctrl_c_and_plays_again_on_its_data(
     hotslot: Hotslot, tmp_path: Path
 ) -> None:
-    for _ in range(2):
-        ended = hotslot("demo", "--exit", "--port", "0", "--data-dir", str(tmp_path / "demo"))
-        assert ended.status == 0, ended.err
-        for says in ("backup-cannot-activate", "active-cannot-be-backup", "power", "check"):
-            assert says in ended.out
-        assert (tmp_path / "demo" / "admin-key").read_text() not in ended.out
-
-
-def test_the_demo_leaves_the_server_up_until_ctrl_c(tmp_path: Path) -> None:
     told = tmp_path / "told"
     with told.open("wb") as output:
         demo = subprocess.Popen(
@@ -136,3 +128,11 @@ def test_the_demo_leaves_the_server_up_until_ctrl_c(tmp_path: Path) -> None:
         demo.wait()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{found[1]}/livez", trust_env=False)
+    again = hotslot("demo", "--exit", "--port", "0", "--data-dir", str(tmp_path / "d"))
+    assert again.status == 0, again.err
+    for said in (told.read_text(), again.out):
+        assert (tmp_path / "d" / "admin-key").read_text() not in said
+        assert "backup-cannot-activate" in said
+        assert "active-cannot-be-backup" in said
+        assert REASON in said
+        assert "trail agrees with the ledger" in said

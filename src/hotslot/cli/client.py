@@ -20,6 +20,7 @@ TIMEOUT_S = 30.0
 SERVER_AWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 
 PAGE = 1000
+TRIES_WHEN_BEHIND = 10
 
 Json = dict[str, Any]
 
@@ -49,14 +50,25 @@ class RefusedError(CallError):
 
 
 class OutOfReachError(CallError):
-    """No server answered, or the one that did can't serve just now."""
+    """No server answered, or one did that can't serve just now: then `problem` is its answer.
+
+    `repeat_with` is the idempotency key of a command that may or may not have been carried out.
+    """
 
     exit_status = 3
 
-    def __init__(self, what: str, *, repeat_with: str | None = None) -> None:
+    def __init__(
+        self, what: str, *, problem: Json | None = None, repeat_with: str | None = None
+    ) -> None:
         super().__init__(what)
         self.what = what
+        self.problem = problem
         self.repeat_with = repeat_with
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a read came before its projection; the next try may be answered."""
+        return self.problem is not None and self.problem.get("code") == "projection-behind"
 
 
 @dataclass
@@ -99,7 +111,15 @@ class Client:
         asked = {name: value for name, value in query.items() if value is not None}
         if self.seen.position:
             asked["min_position"] = self.seen.position
-        return self._call("GET", path, params=asked).body
+        tries = 1
+        while True:
+            try:
+                return self._call("GET", path, params=asked).body
+            except OutOfReachError as failure:
+                # The server has waited for a second before it gave up, so this need not wait.
+                if not failure.is_behind or tries == TRIES_WHEN_BEHIND:
+                    raise
+                tries += 1
 
     def pages(self, path: str, items: str, limit: int | None, **query: str | int | None) -> Json:
         """Read a list page by page until it ends or holds `limit` items, if there is a limit.
@@ -139,7 +159,9 @@ class Client:
         try:
             return self._call(method, path, json=body, headers=headers)
         except OutOfReachError as failure:
-            raise OutOfReachError(failure.what, repeat_with=once) from failure
+            raise OutOfReachError(
+                failure.what, problem=failure.problem, repeat_with=once
+            ) from failure
 
     def _call(self, method: str, path: str, **request: Any) -> Answer:
         headers = {**self.headers, **request.pop("headers", {})}
@@ -201,7 +223,7 @@ def _understood(response: httpx.Response) -> Answer:
     if not isinstance(body, dict) or "code" not in body:
         body = _made_up_problem(response)
     if response.status_code in SERVER_AWAY:
-        raise OutOfReachError(str(body.get("detail") or body["title"]))
+        raise OutOfReachError(str(body.get("detail") or body["title"]), problem=body)
     raise RefusedError(body)
 
 

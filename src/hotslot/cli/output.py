@@ -106,17 +106,22 @@ def write_json(body: Json, *, stderr: bool = False) -> None:
 def show_failure(failure: CallError, *, as_json: bool = False) -> None:
     """Say on stderr what happened, why, and what to do next."""
     console = screen(stderr=True)
-    if isinstance(failure, RefusedError):
-        if as_json:
-            write_json(failure.problem, stderr=True)
-        else:
+    match failure:
+        case RefusedError(problem=problem) | OutOfReachError(problem=dict(problem)) if as_json:
+            write_json(problem, stderr=True)
+        case RefusedError():
             _show_problem(console, failure.problem)
-    else:
-        say(console, f"Out of reach: {cell(str(failure))}", "bold red")
+        case OutOfReachError():
+            _show_out_of_reach(console, failure)
+
+
+def _show_out_of_reach(console: Console, failure: OutOfReachError) -> None:
+    say(console, f"Out of reach: {cell(failure.what)}", "bold red")
+    if failure.problem is None:
         say(console, "Is the server up (`hotslot serve`), and is --url or HOTSLOT_URL right?")
-        if isinstance(failure, OutOfReachError) and failure.repeat_with:
-            say(console, "The command may or may not have been carried out. Repeating it with")
-            say(console, f"--idempotency-key {failure.repeat_with} carries it out once at most.")
+    if failure.repeat_with is not None:
+        say(console, "The command may or may not have been carried out. Repeating it with")
+        say(console, f"--idempotency-key {failure.repeat_with} carries it out once at most.")
 
 
 def _show_problem(console: Console, problem: Json) -> None:
