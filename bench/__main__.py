@@ -24,6 +24,9 @@ RESULTS = ROOT / "bench" / "results"
 DATA = ROOT / ".hotslot" / "bench"
 """Beside the code rather than in a temporary folder, which may lie in memory."""
 
+BUSY = 0.5
+"""Load average from which on a warning is given."""
+
 PAGE_WIDTH = 120
 """Of output that goes to a file: the table has long lines."""
 
