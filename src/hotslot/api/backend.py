@@ -17,6 +17,7 @@ from hotslot.api.keyring import Keyring
 from hotslot.domain.events import Recorded, license_stream
 from hotslot.domain.license import License
 from hotslot.ledger.cache import Cache
+from hotslot.ledger.housekeeping import keep_house
 from hotslot.ledger.tail import Tail, head
 from hotslot.ledger.writer import Writer
 from projections.reading import configure, projection_position
@@ -73,7 +74,12 @@ class Backend:
     async def running(self) -> AsyncIterator[None]:
         """Follow the ledger and write to it, until the block ends."""
         await self.pool.open()
-        tasks = [asyncio.create_task(self.tail.run()), asyncio.create_task(self.writer.run())]
+        work = (
+            self.tail.run(),
+            self.writer.run(),
+            keep_house(self.pool, lambda: self._cache.forget_old_refusals(utc_now())),
+        )
+        tasks = [asyncio.create_task(each) for each in work]
         try:
             await self.tail.began.wait()
             yield

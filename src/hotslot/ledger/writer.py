@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -41,6 +41,9 @@ from hotslot.ledger.tail import head
 
 MAX_BATCH = 256
 """Submissions that are decided and appended together, at most."""
+
+CLOCKS_DIFFER_BY = timedelta(seconds=5)
+"""More than this between the clocks of two servers is a fault of one, and not made up for."""
 
 # Takes the ledger's lock until the transaction ends.
 LOCK = "SELECT ledger.lock()"
@@ -152,7 +155,7 @@ class Writer:
                 end = await head(connection)
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
             raise LedgerUnavailableError from error
-        plan = Plan(known, {}, self._clock())
+        plan = Plan(known, {}, self._now())
         plan.decide(submission)
         outcome = plan.settle(end)[0]
         if isinstance(outcome, PreconditionFailedError):
@@ -208,24 +211,18 @@ class Writer:
         self, connection: AsyncConnection[Any], batch: list[_Waiting]
     ) -> list[_Waiting]:
         """Append what can be decided together; returns the rest of the batch."""
-        plan, rest = await self._decide(connection, batch, {})
+        plan, rest = await self._decide(connection, batch, fresh=False)
         stale, repeated, head = await self._send(connection, plan)
         if stale is None and repeated is None:
             self._settle(plan, batch, head)
             return rest
         async with connection.transaction():
             await connection.execute(LOCK)
-            known = {stream: self._cache.get(stream) for stream in plan.checks}
-            fresh = await load(
-                connection, {s: entry or Versioned(0, None) for s, entry in known.items()}
-            )
             undecided = await self._answer_repeats(connection, batch)
-            plan, rest = await self._decide(connection, undecided, fresh)
+            plan, rest = await self._decide(connection, undecided, fresh=True)
             stale, repeated, head = await self._send(connection, plan)
             assert stale is None, stale
             assert repeated is None, repeated
-        for stream, entry in fresh.items():
-            self._cache.put(stream, entry)
         self._settle(plan, undecided, head)
         return rest
 
@@ -233,18 +230,16 @@ class Writer:
         self,
         connection: AsyncConnection[Any],
         batch: list[_Waiting],
-        known: dict[str, Versioned],
+        *,
+        fresh: bool,
     ) -> tuple[Plan, list[_Waiting]]:
         """Decide the batch from its front, up to a submission that must wait for the next round.
 
         Such a one reads a stream that only the decisions before it made known, or carries the
-        same Idempotency-Key as one before it.
+        same Idempotency-Key as one before it. `fresh` is to read every state from the ledger.
         """
-        await self._gather(connection, batch, known)
-        now = self._clock()
-        if self._cache.last_time is not None and self._cache.last_time > now:
-            now = self._cache.last_time
-        plan = Plan(known, self._cache.refused_lately, now)
+        known = await self._gather(connection, batch, fresh=fresh)
+        plan = Plan(known, self._cache.refused_lately, self._now())
         seen: set[tuple[str, str]] = set()
         for index, waiting in enumerate(batch):
             idempotency = waiting.submission.idempotency
@@ -258,34 +253,36 @@ class Writer:
         return plan, []
 
     async def _gather(
-        self,
-        connection: AsyncConnection[Any],
-        batch: list[_Waiting],
-        known: dict[str, Versioned],
-    ) -> None:
-        """Fill `known` with all that the batch reads, from the cache and else from the ledger."""
-        states: dict[str, State] = {stream: entry.state for stream, entry in known.items()}
+        self, connection: AsyncConnection[Any], batch: list[_Waiting], *, fresh: bool
+    ) -> dict[str, Versioned]:
+        """The states that the batch reads, from the cache and else from the ledger."""
+        known: dict[str, Versioned] = {}
+        states: dict[str, State] = {}
         while True:
+            found: dict[str, Versioned] = {}
             absent: dict[str, Versioned] = {}
-            found = False
             for waiting in batch:
                 for stream in missing(waiting.submission, States(states), known):
                     entry = self._cache.get(stream)
-                    if entry is None:
-                        absent[stream] = Versioned(0, None)
+                    if entry is None or fresh:
+                        absent[stream] = entry or Versioned(0, None)
                     else:
-                        found = True
-                        known[stream] = entry
-                        states[stream] = entry.state
+                        found[stream] = entry
             if absent:
                 loaded = await load(connection, absent)
                 for stream, entry in loaded.items():
                     self._cache.put(stream, entry)
-                    states[stream] = entry.state
-                known.update(loaded)
+                found.update(loaded)
                 self._due_for_snapshot.update(loaded.long)
-            elif not found:
-                return
+            if not found:
+                return known
+            known.update(found)
+            states.update((stream, entry.state) for stream, entry in found.items())
+
+    def _now(self) -> datetime:
+        """The time of the next events: not before those there are, within what clocks differ."""
+        now, last = self._clock(), self._cache.last_time
+        return last if last is not None and now < last < now + CLOCKS_DIFFER_BY else now
 
     async def _send(
         self, connection: AsyncConnection[Any], plan: Plan
