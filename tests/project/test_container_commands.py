@@ -21,7 +21,7 @@ from tests.project.containers import commands, compose
 
 READY_WITHIN_S = 60
 ENDS_WITHIN_S = 60
-SECRETS = {"POSTGRES_PASSWORD": "not used on a socket", "HOTSLOT_ADMIN_KEY": "k" * 32}
+SECRETS = {"POSTGRES_PASSWORD": "notusedonasocket", "HOTSLOT_ADMIN_KEY": "k" * 32}
 
 
 @dataclass
@@ -73,7 +73,8 @@ def environment(service: str, dsn: str, url: str = "") -> dict[str, str]:
         name: re.sub(r"\$\{(\w+):\?[^}]*\}", lambda match: SECRETS[match[1]], value)
         for name, value in compose()["services"][service]["environment"].items()
     }
-    there = {"postgresql://hotslot@db:5432/hotslot": dsn, "http://api:8000": url}
+    database = f"postgresql://hotslot:{SECRETS['POSTGRES_PASSWORD']}@db:5432/hotslot"
+    there = {database: dsn, "http://api:8000": url}
     return {name: there.get(value, value) for name, value in given.items()}
 
 
