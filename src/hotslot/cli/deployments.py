@@ -37,20 +37,18 @@ def show_deployment(console: Console, deployment: Json) -> None:
 
 
 def _show_nomination(console: Console, nomination: Json) -> None:
-    now, replaced, license_ = (
-        cell(nomination["deployment"]["id"]),
-        nomination["replaced"],
-        nomination["license"],
-    )
+    deployment, replaced = nomination["deployment"], nomination["replaced"]
+    license_ = nomination["license"]
     if nomination["dry_run"]:
-        say(console, "Dry run: this is what would be; nothing has changed.", "bold")
-    say(console, f"{now} is active on {cell(license_['id'])}, term {license_['term']}.")
+        say(console, "Dry run: what follows would be so; nothing has changed.", "bold")
+    now = f"{cell(deployment['id'])} is {deployment['role']} on {cell(license_['id'])}"
+    say(console, f"{now}, term {license_['term']}.")
     if replaced is None:
         say(console, "It took a free slot; nothing was replaced.")
     else:
         say(console, f"{cell(replaced['id'])} was released by it and is {replaced['role']}.")
     console.print()
-    show_deployment(console, nomination["deployment"])
+    show_deployment(console, deployment)
 
 
 def _under(session: Session, license_: str | None) -> Json:

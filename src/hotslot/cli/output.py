@@ -129,7 +129,7 @@ def _show_problem(console: Console, problem: Json) -> None:
     say(console, cell(problem.get("detail") or problem.get("title")))
     remedies = problem.get("remedies") or []
     if remedies:
-        say(console, "What to do:" if len(remedies) == 1 else "What to do, in the order to try:")
+        say(console, "What to do:" if len(remedies) == 1 else "What to do, in this order:")
     for number, remedy in enumerate(remedies, start=1):
         say(console, f"  {number}. {cell(remedy['action'])}: {cell(remedy['description'])}")
     if problem.get("code") == "unauthenticated":

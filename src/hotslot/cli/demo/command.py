@@ -88,6 +88,7 @@ def _play_on_running(console: Console, url: str, key: str) -> None:
 
 
 def _play_on_own(console: Console, data_dir: Path, port: int | None, *, then_end: bool) -> None:
+    data_dir = data_dir.absolute()
     say(console, f"Starting a server with its data in {data_dir} ...", "bold")
     with serving(data_dir, port) as server:
         say(console, f"It listens on {server.url}; its admin key is {shortened(server.key)}")

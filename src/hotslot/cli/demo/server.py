@@ -41,7 +41,6 @@ def serving(data_dir: Path, port: int | None) -> Iterator[Server]:
 
     `port` None takes 8000, or any free one when that is taken. Raises `DemoServerError`.
     """
-    data_dir = data_dir.absolute()
     try:
         # The key and the log are in it; PostgreSQL's own user may have to pass through.
         data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
