@@ -212,10 +212,12 @@ class Writer:
     ) -> list[_Waiting]:
         """Append what can be decided together; returns the rest of the batch."""
         plan, rest = await self._decide(connection, batch, fresh=False)
-        stale, repeated, head = await self._send(connection, plan)
-        if stale is None and repeated is None:
-            self._settle(plan, batch, head)
-            return rest
+        # A request that fails its precondition may be a repeat of the one that changed the license.
+        if not any(v.failed_tag and v.submission.idempotency for v in plan.verdicts):
+            stale, repeated, head = await self._send(connection, plan)
+            if stale is None and repeated is None:
+                self._settle(plan, batch, head)
+                return rest
         async with connection.transaction():
             await connection.execute(LOCK)
             undecided = await self._answer_repeats(connection, batch)
