@@ -53,7 +53,8 @@ class Backend:
         self.tail = Tail(
             dsn,
             subscribers=(self._cache.apply, self.keyring.apply, self.slots.saw),
-            prepare=self._load,
+            prepare=self.keyring.load,
+            connected=self._look_at_projections,
             projected=self._projected,
         )
         self.writer = Writer(
@@ -89,8 +90,7 @@ class Backend:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.pool.close()
 
-    async def _load(self, connection: AsyncConnection[Any]) -> None:
-        await self.keyring.load(connection)
+    async def _look_at_projections(self, connection: AsyncConnection[Any]) -> None:
         for freshness in (self.slots, self.trail):
             freshness.reach(await projection_position(connection, freshness.projection))
 

@@ -38,8 +38,9 @@ class Tail:
     """Reads new events and hands each to the subscribers, once and in order.
 
     `prepare` is awaited once, with a connection, after the tail has fixed where it begins and
-    before it hands out the first event; `projected` is called with what followers say of their
-    progress: `name:position`.
+    before it hands out the first event; `connected` is awaited whenever there is a new connection;
+    `projected` is called with what followers say of their progress: `name:position`. What they
+    said between two connections was not heard.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Tail:
         dsn: str,
         subscribers: Sequence[Callable[[Recorded], None]],
         prepare: Callable[[AsyncConnection[Any]], Awaitable[None]],
+        connected: Callable[[AsyncConnection[Any]], Awaitable[None]],
         projected: Callable[[str], None],
     ) -> None:
         self._dsn = dsn
         self._subscribers = subscribers
         self._prepare = prepare
+        self._connected = connected
         self._projected = projected
         self.began = asyncio.Event()
         """Set once the tail has its beginning."""
@@ -81,10 +84,11 @@ class Tail:
             try:
                 async with await AsyncConnection.connect(self._dsn, autocommit=True) as connection:
                     await connection.execute(LISTEN)
-                    if self.position is None:
+                    if not self.began.is_set():
                         self.position = await head(connection)
                         await self._prepare(connection)
-                        self.began.set()
+                    await self._connected(connection)
+                    self.began.set()
                     pause = 0.1
                     await self._follow(connection)
             except (psycopg.Error, OSError) as error:
@@ -101,12 +105,14 @@ class Tail:
         """Return on word of an event that was not taken in yet, and after a poll's time anyway."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + POLL_SECONDS
-        while (left := deadline - loop.time()) > 0:
+        behind = False
+        while not behind and (left := deadline - loop.time()) > 0:
+            # To the end, though there is news: those that came together would be lost.
             async for notify in connection.notifies(timeout=left, stop_after=1):
                 if notify.channel == PROJECTIONS_CHANNEL:
                     self._projected(notify.payload)
                 elif int(notify.payload) > (self.position or 0):
-                    return
+                    behind = True
 
     async def read(self, connection: AsyncConnection[Any]) -> None:
         """Hand out everything that is behind the present position."""
