@@ -47,7 +47,8 @@ def position_of(outcome: Outcome) -> int:
 def refuse(request: Request, outcome: Outcome, explanation: Explanation) -> Response:
     """Tell of a refusal."""
     request.scope["hotslot.position"] = position_of(outcome)
-    return problems.refusal(problems.request_id_of(request), explanation)
+    response = problems.refusal(problems.request_id_of(request), explanation)
+    return mark_repeated(response) if isinstance(outcome, Repeated) else response
 
 
 def mark_repeated(response: Response) -> Response:

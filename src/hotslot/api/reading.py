@@ -27,13 +27,16 @@ _MAX_POSITION = 2**62
 
 
 class Reading:
-    """One read. `prepare` first; then `position` is what the answer shows."""
+    """One read. `prepare` first; then `position` is what the answer shows.
 
-    def __init__(self, request: Request) -> None:
+    `now` is when it is asked: by it a license has expired or not.
+    """
+
+    def __init__(self, request: Request, now: datetime | None = None) -> None:
         self._backend = backend_of(request)
         self._pool: Pool = self._backend.pool
         self._as_of: int | None = None
-        self._now = utc_now()
+        self._now = now or utc_now()
 
     @property
     def position(self) -> int:
@@ -141,6 +144,7 @@ class Reading:
             if customer not in (None, asker.customer):
                 return shapes.Licenses([], None)
             customer = asker.customer
+        await self._backend.slots.wait_until(self._backend.known_position)
         async with self._pool.connection() as connection:
             page = await slots.licenses(
                 connection,

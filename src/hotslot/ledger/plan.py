@@ -71,6 +71,7 @@ class Verdict(msgspec.Struct):
     """What was decided on one submission."""
 
     submission: Submission
+    at: datetime
     reads: tuple[str, ...]
     drafts: list[Drafted]
     refusal: Refusal | None = None
@@ -80,6 +81,7 @@ class Verdict(msgspec.Struct):
         """What is kept under the submission's Idempotency-Key."""
         nominated = (d.event for d in self.drafts if isinstance(d.event, BackupNominated))
         return Answer(
+            at=self.at,
             refusal=self.refusal.explain() if self.refusal else None,
             replaced=next((event.replaced for event in nominated), None),
             sealed_secret=self.submission.sealed_secret,
@@ -123,7 +125,7 @@ class Plan:
         reads = tuple(command.reads(states))
         for stream in reads:
             self.checks.setdefault(stream, self._known[stream].version)
-        verdict = Verdict(submission, reads, [])
+        verdict = Verdict(submission, self._now, reads, [])
         self.verdicts.append(verdict)
         if submission.if_match is not None:
             license_ = command.license_of(states)
@@ -209,4 +211,5 @@ def _outcome(
         return verdict.failed_tag
     if verdict.refusal is not None:
         return Refused(verdict.refusal.explain(), recorded, head)
-    return Done(recorded, States({stream: states[stream] for stream in verdict.reads}), head)
+    left = States({stream: states[stream] for stream in verdict.reads})
+    return Done(recorded, left, head, verdict.at)

@@ -1,5 +1,7 @@
 """What is handed to the writer, and what comes of it."""
 
+from datetime import datetime
+
 import msgspec
 
 from hotslot.domain.asker import Asker
@@ -40,6 +42,8 @@ class Done(msgspec.Struct, frozen=True):
     """The streams that the decision rested on, after it."""
     head: int
     """The ledger's last position at this time."""
+    at: datetime
+    """When it was decided: what the answer shows is as of then."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -60,6 +64,8 @@ class Repeated(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is kept of an answer: the rest is read from the projections as of its position."""
 
+    at: datetime
+    """When it was decided. A license that has expired since had not then."""
     refusal: Explanation | None = None
     replaced: str | None = None
     sealed_secret: bytes | None = None

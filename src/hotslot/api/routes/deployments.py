@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path, Request, Response
 from hotslot.api import shapes, views
 from hotslot.api.answers import answer, mark_repeated, refusal_of, refuse
 from hotslot.api.auth import Credential, activation_key_parts, authenticate
-from hotslot.api.backend import utc_now
 from hotslot.api.bodies import ID_PATTERN, NominationBody, RegistrationBody, TakeRoleBody
 from hotslot.api.documentation import READ_ERRORS, command, reading
 from hotslot.api.problems import invalid
@@ -93,11 +92,12 @@ async def _change(
     if (explanation := refusal_of(outcome)) is not None:
         return refuse(request, outcome, explanation)
     if isinstance(outcome, Repeated):
-        shape = await Reading(request).deployment_at(change.deployment, outcome.position)
+        read = Reading(request, outcome.answer.at)
+        shape = await read.deployment_at(change.deployment, outcome.position)
         return mark_repeated(answer(request, shape, position=outcome.position))
     assert isinstance(outcome, Done)
     if not outcome.recorded:
-        read = Reading(request)
+        read = Reading(request, outcome.at)
         await read.prepare(deployment=change.deployment)
         shape = await read.deployment(credential.asker, change.deployment)
     else:
@@ -109,7 +109,7 @@ def _after(outcome: Done, deployment: str) -> shapes.Deployment:
     """The deployment as a command left it."""
     state = outcome.states.deployment(deployment)
     position = _license_position(outcome.recorded)
-    return views.deployment(state, outcome.states.license(state.license), position, utc_now())
+    return views.deployment(state, outcome.states.license(state.license), position, outcome.at)
 
 
 def _license_position(recorded: tuple[Recorded, ...]) -> int:
@@ -149,7 +149,7 @@ async def nominate(
 
 
 async def _repeated_nomination(request: Request, deployment: str, outcome: Repeated) -> Response:
-    read = Reading(request)
+    read = Reading(request, outcome.answer.at)
     shape = await read.deployment_at(deployment, outcome.position)
     replaced = outcome.answer.replaced
     assert shape.license is not None

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from hotslot.api import shapes, views
 from hotslot.api.answers import answer, etag, mark_repeated, position_of, refusal_of, refuse
 from hotslot.api.auth import Credential, authenticate
-from hotslot.api.backend import utc_now
 from hotslot.api.bodies import ID_PATTERN, Body, IssueBody, RenewalBody, ResizeBody
 from hotslot.api.documentation import READ_ERRORS, command, reading
 from hotslot.api.keyring import digest
@@ -124,7 +123,9 @@ async def _change(request: Request, change: commands.LicenseCommand, body: Body 
 async def _after(request: Request, outcome: Outcome, license_id: str) -> shapes.License:
     if isinstance(outcome, Done):
         return await license_after(request, outcome, license_id)
-    return await Reading(request).license_at(license_id, position_of(outcome))
+    assert isinstance(outcome, Repeated)
+    read = Reading(request, outcome.answer.at)
+    return await read.license_at(license_id, outcome.position)
 
 
 async def license_after(
@@ -145,7 +146,7 @@ async def license_after(
     if state.backup_count:
         at = state.position if position is None else position
         backups = await Reading(request).backups_at(license_id, at, without=nominated)
-    return views.license(state, backups, utc_now())
+    return views.license(state, backups, outcome.at)
 
 
 @router.get("", **reading(shapes.Licenses, READ_ERRORS))
