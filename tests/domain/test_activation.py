@@ -107,7 +107,7 @@ def test_a_license_expires_at_its_instant_and_not_before():
     world = given(issued(expires_at=NOW))
     world.when(activate("a"), at=NOW - SECOND / 1_000_000).then(*activated("a"))
     world.when(activate("a"), at=NOW).refused(
-        refusals.LicenseExpired(license="lic", expired_at="2030-05-17T12:00:00+00:00")
+        refusals.LicenseExpired(license="lic", expires_at=NOW)
     )
 
 

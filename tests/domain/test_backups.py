@@ -118,7 +118,7 @@ def test_a_license_without_rights_takes_no_backup():
     given(issued(), SUSPENDED).when(register("b")).refused(refusals.LicenseSuspended(license="lic"))
     given(issued(), REVOKED).when(register("b")).refused(refusals.LicenseRevoked(license="lic"))
     given(issued(expires_at=NOW)).when(register("b")).refused(
-        refusals.LicenseExpired(license="lic", expired_at=NOW.isoformat())
+        refusals.LicenseExpired(license="lic", expires_at=NOW)
     )
 
 

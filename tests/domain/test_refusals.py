@@ -6,7 +6,7 @@ from hotslot.domain import refusals
 from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import CommandRefused, Event
 from hotslot.domain.refusals import Refusal
-from tests.domain.given import given
+from tests.domain.given import NOW, given
 from tests.domain.words import (
     activate,
     activated,
@@ -123,7 +123,7 @@ A, B = "/v1/deployments/a", "/v1/deployments/b"
             [f"DELETE {A}/activation", f"DELETE {B}/activation"],
         ),
         (
-            refusals.LicenseExpired(license="lic", expired_at="then"),
+            refusals.LicenseExpired(license="lic", expires_at=NOW),
             ["POST /v1/licenses/lic/renewal"],
         ),
         (refusals.LicenseSuspended(license="lic"), ["POST /v1/licenses/lic/reinstatement"]),

@@ -375,9 +375,7 @@ def _no_rights(license_: License, now: datetime) -> Refusal | None:
             return refusals.LicenseSuspended(license=license_.id)
         case Status.EXPIRED:
             assert license_.expires_at is not None
-            return refusals.LicenseExpired(
-                license=license_.id, expired_at=license_.expires_at.isoformat()
-            )
+            return refusals.LicenseExpired(license=license_.id, expires_at=license_.expires_at)
         case Status.VALID:
             return None
 

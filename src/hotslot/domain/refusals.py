@@ -3,6 +3,7 @@
 `docs/refusals.md` is generated from this file.
 """
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
 import msgspec
@@ -293,10 +294,11 @@ class LicenseExpired(Refusal, frozen=True, kw_only=True):
     status = 403
     title = "The license is expired"
     license: str
-    expired_at: str
+    expires_at: datetime
 
     def detail(self) -> str:
-        return f"License {self.license} expired at {self.expired_at} and gives no rights now."
+        at = self.expires_at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+        return f"License {self.license} expired at {at}Z and gives no rights now."
 
     def remedies(self) -> tuple[Remedy, ...]:
         return (Remedy("renew", f"Renew it: POST /v1/licenses/{self.license}/renewal"),)
