@@ -6,9 +6,10 @@ from urllib.parse import unquote
 
 from starlette.requests import Request
 
-from hotslot.api import sealing
+from hotslot.api import entity_tags, sealing
 from hotslot.api.auth import Credential
 from hotslot.api.backend import backend_of
+from hotslot.api.headers import header
 from hotslot.api.metrics import COMMANDS, REFUSALS
 from hotslot.api.problems import invalid, request_id_of
 from hotslot.domain.commands import Command
@@ -23,8 +24,6 @@ from hotslot.ledger.submission import (
 
 MAX_REASON = 1000
 
-# RFC 9110, section 8.8.3: an entity tag; weak ones never match in If-Match (section 13.1.1).
-_ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 # The Idempotency-Key draft has a quoted string; plain tokens are what clients send.
 _IDEMPOTENCY_KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -54,7 +53,7 @@ async def submit(
         trace_id=request.scope["hotslot.trace_id"],
         source=request.client.host if request.client else None,
         reason=reason if reason is not None else reason_of(request),
-        if_match=_if_match(request),
+        if_match=entity_tags.if_match(request),
         idempotency=idempotency,
         sealed_secret=sealed,
     )
@@ -80,10 +79,10 @@ def reason_of(request: Request) -> str | None:
         ProblemError: 422 for one that is too long or has control characters.
 
     """
-    header = request.headers.get("hotslot-reason")
-    if header is None:
+    given = header(request, b"hotslot-reason")
+    if given is None:
         return None
-    reason = unquote(header)
+    reason = unquote(given)
     if len(reason) > MAX_REASON or _CONTROL.search(reason):
         raise invalid(
             f"Hotslot-Reason may have {MAX_REASON} characters and no control characters. "
@@ -99,10 +98,10 @@ def idempotency_key_of(request: Request) -> str | None:
         ProblemError: 422 for one that is empty, too long or not visible ASCII.
 
     """
-    header = request.headers.get("idempotency-key")
-    if header is None:
+    given = header(request, b"idempotency-key")
+    if given is None:
         return None
-    match = _IDEMPOTENCY_KEY.fullmatch(header)
+    match = _IDEMPOTENCY_KEY.fullmatch(given)
     if match is None:
         raise invalid("An Idempotency-Key has 1 to 255 visible ASCII characters.")
     return match[1]
@@ -116,26 +115,13 @@ async def _idempotency_key(request: Request, credential: Credential) -> Idempote
     for part in (
         request.method.encode(),
         request.url.path.encode(),
-        request.headers.get("hotslot-reason", "").encode(),
+        (header(request, b"hotslot-reason") or "").encode(),
         await request.body(),
     ):
         asked.update(b"%d:" % len(part))
         asked.update(part)
     actor = credential.asker.actor
     return IdempotencyKey(f"{actor.kind}:{actor.id}", key, asked.hexdigest())
-
-
-def _if_match(request: Request) -> frozenset[str] | None:
-    header = request.headers.get("if-match")
-    if header is None:
-        return None
-    if header.strip() == "*":
-        return frozenset({"*"})
-    tags = [part.strip() for part in header.split(",")]
-    parsed = [_ETAG.fullmatch(tag) for tag in tags]
-    if not all(parsed):
-        raise invalid('If-Match takes `*` or entity tags such as "12-valid", in quotes.')
-    return frozenset(tag[2] for tag in parsed if tag is not None and tag[1] is None)
 
 
 def _count(command: Command, outcome: Outcome) -> None:

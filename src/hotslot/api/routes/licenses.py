@@ -5,10 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from hotslot.api import shapes, views
+from hotslot.api import entity_tags, shapes, views
 from hotslot.api.answers import answer, etag, mark_repeated, position_of, refusal_of, refuse
 from hotslot.api.auth import Credential, authenticate
 from hotslot.api.bodies import ID_PATTERN, Body, IssueBody, RenewalBody, ResizeBody
+from hotslot.api.fast_route import FastRoute
 from hotslot.api.documentation import READ_ERRORS, command, reading
 from hotslot.api.keyring import digest
 from hotslot.api.problems import forbidden
@@ -17,7 +18,7 @@ from hotslot.api.submitting import submit, unsealed
 from hotslot.domain import commands
 from hotslot.ledger.submission import Done, Outcome, Repeated
 
-router = APIRouter(prefix="/v1/licenses", tags=["licenses"])
+router = APIRouter(route_class=FastRoute, prefix="/v1/licenses", tags=["licenses"])
 
 LicenseId = Annotated[str, Path(alias="id", pattern=ID_PATTERN, description="The license.")]
 AsOf = Annotated[
@@ -129,23 +130,15 @@ async def _after(request: Request, outcome: Outcome, license_id: str) -> shapes.
 
 
 async def license_after(
-    request: Request,
-    outcome: Done,
-    license_id: str,
-    position: int | None = None,
-    nominated: str | None = None,
+    request: Request, outcome: Done, license_id: str, nominated: str | None = None
 ) -> shapes.License:
-    """The license as a command left it. Its backups are only in the projection.
-
-    They are read as of `position`, without the one that was nominated: a dry run has recorded
-    nothing, so the projection still has it.
-    """
+    """The license as a command left it. Its backups are listed in the projection only."""
     state = outcome.states.license(license_id)
     assert state is not None
     backups: list[shapes.BackupHolder] = []
     if state.backup_count:
-        at = state.position if position is None else position
-        backups = await Reading(request).backups_at(license_id, at, without=nominated)
+        read = Reading(request)
+        backups = await read.backups_left(license_id, outcome.license_before, nominated)
     return views.license(state, backups, outcome.at)
 
 
@@ -177,7 +170,7 @@ async def show_license(
     """Show a license: who holds its slots, and its backups."""
     read, credential = await _reading(request, license_id, as_of, min_position)
     shape = await read.license(credential.asker, license_id)
-    if request.headers.get("if-none-match") == etag(shape):
+    if entity_tags.is_known(request, etag(shape)):
         request.scope["hotslot.position"] = read.position
         return Response(status_code=304, headers={"ETag": etag(shape)})
     return answer(request, shape, position=read.position)
