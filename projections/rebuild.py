@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Composed, Identifier
 from hotslot.ledger.recorder import LedgerRecorder
 from projections.positions import advance, lock_key, lock_position, prepare_for_folding
 from projections.projection import Projection
-from projections.source import events_after, head
+from projections.source import BATCH, events_after, head
 
 Progress = Callable[[int, int], None]
 """Told how far the work has come, and how far there is to go, as ledger positions."""
@@ -93,9 +93,9 @@ class _Build:
             self._connection.execute(self._projection.schema)
 
     def catch_up(self, progress: Progress) -> None:
-        """Apply all that the ledger holds."""
-        applied = True
-        while applied:
+        """Apply what the ledger holds, but for a last stretch that may just be growing."""
+        applied = BATCH
+        while applied == BATCH:
             with self._connection.transaction(), self._connection.cursor() as cursor:
                 applied = self._apply_batch(cursor)
             progress(self.position, head(self._connection))
@@ -129,12 +129,12 @@ class _Build:
         """Drop what is there of the new tables."""
         self._connection.execute(_sql("DROP SCHEMA IF EXISTS {} CASCADE", self._schema))
 
-    def _apply_batch(self, cursor: Cursor[Any]) -> bool:
+    def _apply_batch(self, cursor: Cursor[Any]) -> int:
         batch = events_after(self._recorder, self.position)
         if batch:
             self._projection.apply(cursor, batch)
             self.position = batch[-1].position
-        return bool(batch)
+        return len(batch)
 
 
 def _sql(statement: str, *names: str) -> Composed:

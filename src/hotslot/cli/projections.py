@@ -55,7 +55,7 @@ def _known(name: str | None) -> str | None:
 
 NameArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME]", help="The projection; else all of them.", callback=_known),
+    typer.Argument(metavar="NAME", help="The projection; else all of them.", callback=_known),
 ]
 
 
