@@ -4,16 +4,17 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-_WRITE_SIDE = {"hotslot.ledger", "hotslot.domain", "hotslot.settings"}
+# Single files that know nothing of the rest, for every part with a process to run.
+_BASE = {"hotslot.logs", "hotslot.settings", "hotslot.supervision"}
+_LEDGER = {"hotslot.ledger", "hotslot.domain", *_BASE}
 
-PARTS = {
+PARTS: dict[str, set[str]] = {
+    **{part: set() for part in _BASE},
     "hotslot.domain": set(),
-    "hotslot.settings": set(),
-    "hotslot.logs": set(),
-    "hotslot.ledger": {"hotslot.domain", "hotslot.settings"},
-    "projections": _WRITE_SIDE,
-    "hotslot.api": {"hotslot.logs", "projections", *_WRITE_SIDE},
-    "hotslot.cli": {"hotslot.api", "hotslot.logs", "projections", *_WRITE_SIDE},
+    "hotslot.ledger": {"hotslot.domain", *_BASE},
+    "projections": _LEDGER,
+    "hotslot.api": {"projections", *_LEDGER},
+    "hotslot.cli": {"hotslot.api", "projections", *_LEDGER},
     "hotslot.__main__": {"hotslot.cli"},
     "hotslot.__init__": set(),
 }
