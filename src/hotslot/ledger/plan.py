@@ -129,6 +129,8 @@ class Plan:
         self.verdicts.append(verdict)
         if submission.if_match is not None:
             license_ = command.license_of(states)
+            if license_ is not None and not submission.asker.may_see(license_):
+                license_ = None  # A tag would tell that there is one.
             tag = license_.tag(self._now) if license_ is not None else None
             if tag not in submission.if_match and not (
                 tag is not None and "*" in submission.if_match
