@@ -77,5 +77,5 @@ $(RUN_STAMP): $(VENV_STAMP) pyproject.toml constraints.txt
 # Contains the runtime, so a fresh `make test` resolves and installs once.
 $(DEV_STAMP): $(VENV_STAMP) pyproject.toml constraints.txt
 	@echo "Installing Hotslot and its development tools into $(VENV) ..."
-	@$(PIP_INSTALL) --editable '.[dev]' check-jsonschema
+	@$(PIP_INSTALL) --editable '.[dev]'
 	@touch $(RUN_STAMP) $@

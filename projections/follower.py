@@ -28,6 +28,12 @@ from projections.source import BATCH, events_after
 POLL_SECONDS = 0.25
 """The net under LISTEN: so often the ledger is read though nothing was notified."""
 
+GATHER_SECONDS = 0.02
+"""Between two batches, unless a read waits: a transaction for every event would cost far more."""
+
+WANTED = "hotslot_wanted"
+"""Notified with a position when a read waits for it."""
+
 STANDBY_SECONDS = 0.5
 """So often a follower that doesn't have the lead asks for it."""
 
@@ -102,17 +108,18 @@ class Follower:
                     return
             prepare_for_folding(connection, self._projection.name)
             # Before the first read: an event in between would be noticed late.
-            connection.execute("LISTEN hotslot_ledger")
+            connection.execute(f"LISTEN hotslot_ledger; LISTEN {WANTED}")
             connection.execute(FOLLOWING, (self._projection.name,))
             with connection.transaction(), connection.cursor() as cursor:
                 position = self._live_position(cursor)
             self._log.info("projection.following", position=position)
             while not stop.is_set():
                 batch = events_after(recorder, position)
+                gather_until = time.monotonic() + GATHER_SECONDS
                 if batch:
                     position = self._apply(connection, batch, position)
                 if len(batch) < BATCH:
-                    _wait_for_news(connection, position)
+                    _wait_for_news(connection, position, gather_until)
 
     def _apply(self, connection: Connection[Any], batch: list[Recorded], position: int) -> int:
         """Apply the events behind `position`; return where the tables then are.
@@ -180,11 +187,18 @@ def following(
             thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def _wait_for_news(connection: Connection[Any], position: int) -> None:
-    """Wait until the ledger has an event behind the position, or for the time of a poll."""
+def _wait_for_news(connection: Connection[Any], position: int, gather_until: float) -> None:
+    """Wait until there is an event behind the position and a read waits for it, or time is up.
+
+    Time is up at `gather_until` when there is an event, and else when a poll is due.
+    """
     deadline = time.monotonic() + POLL_SECONDS
     while (left := deadline - time.monotonic()) > 0:
+        is_wanted = False
         for notify in connection.notifies(timeout=left, stop_after=1):
             # While a batch was applied, its own notifications have come in.
             if not notify.payload.isdigit() or int(notify.payload) > position:
-                return
+                deadline = min(deadline, gather_until)
+                is_wanted = is_wanted or notify.channel == WANTED
+        if is_wanted:
+            return

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from hotslot.ledger import schema
 from hotslot.ledger.postgres import EmbeddedPostgres
@@ -83,4 +83,4 @@ def _create(postgres: str, name: str, template: str = "template1") -> None:
 
 
 def _database(postgres: str, name: str) -> str:
-    return make_conninfo(**{**conninfo_to_dict(postgres), "dbname": name})
+    return make_conninfo(postgres, dbname=name)

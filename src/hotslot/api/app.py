@@ -1,6 +1,7 @@
 """The application that a server process serves."""
 
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
@@ -8,19 +9,21 @@ from fastapi import FastAPI
 from hotslot import __version__
 from hotslot.api import documentation, problems
 from hotslot.api.backend import Backend
-from hotslot.api.following import following
 from hotslot.api.middleware import RequestMiddleware
 from hotslot.api.routes import audit, deployments, keys, licenses, operations
 
 
 def create_app(dsn: str) -> FastAPI:
-    """The app on a database that is installed; `dsn` is a libpq URL."""
+    """The app on a database that is installed, with followers at work elsewhere."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with following(dsn):
-            async with app.state.backend.running():
-                yield
+        async with app.state.backend.running():
+            # What is there now stays: the collector need not look at it again and again, and with
+            # so much short-lived data it runs far too often by default.
+            gc.freeze()
+            gc.set_threshold(20_000, 20, 50)
+            yield
 
     app = FastAPI(title="Hotslot", version=__version__, lifespan=lifespan)
     app.state.backend = Backend(dsn)

@@ -6,6 +6,7 @@ import msgspec
 from starlette.requests import Request
 
 from hotslot.api.backend import backend_of
+from hotslot.api.headers import header
 from hotslot.api.keyring import digest
 from hotslot.api.problems import ProblemError, forbidden, unauthenticated
 from hotslot.domain.asker import Asker
@@ -59,10 +60,10 @@ async def authenticate(request: Request) -> Credential:
         ProblemError: 401 without a known key; 403 for an activation key that fits no license.
 
     """
-    authorization = request.headers.get("authorization")
+    authorization = header(request, b"authorization")
     if authorization is not None:
         return await _by_api_key(request, authorization)
-    activation_key = request.headers.get("activation-key")
+    activation_key = header(request, b"activation-key")
     if activation_key is not None:
         return await _by_activation_key(request, activation_key)
     raise unauthenticated(

@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from starlette.requests import Request
 
 from hotslot.api import metrics
 from hotslot.api.freshness import Freshness
 from hotslot.api.keyring import Keyring
+from hotslot.api.view_cache import ViewCache
 from hotslot.domain.events import Recorded, license_stream
 from hotslot.domain.license import License
 from hotslot.ledger.cache import Cache
@@ -21,12 +23,17 @@ from hotslot.ledger.housekeeping import keep_house
 from hotslot.ledger.tail import Tail, head
 from hotslot.ledger.writer import Writer
 from projections.reading import configure, projection_position
+from projections.slots.views import DeploymentView, LicenseView
 
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
 
 TAIL_MAY_LAG_SECONDS = 0.75
 """Keys are taken as known only if the ledger was read this recently: a revoked one must not work
 for more than a second."""
+
+
+# Tells followers that a read waits for a position.
+ASK_FOLLOWERS = "SELECT pg_notify('hotslot_wanted', %s)"
 
 
 def utc_now() -> datetime:
@@ -46,13 +53,17 @@ class Backend:
             timeout=5.0,
             configure=configure,
         )
+        self._wanted = 0
+        self._asking: asyncio.Task[None] | None = None
         self.keyring = Keyring()
-        self.slots = Freshness("slots")
-        self.trail = Freshness("trail")
+        self.slots = Freshness("slots", self._ask_followers)
+        self.trail = Freshness("trail", self._ask_followers)
+        self.license_views: ViewCache[LicenseView] = ViewCache()
+        self.deployment_views: ViewCache[DeploymentView] = ViewCache()
         self._cache = Cache()
         self.tail = Tail(
             dsn,
-            subscribers=(self._cache.apply, self.keyring.apply, self.slots.saw),
+            subscribers=(self._cache.apply, self._saw),
             prepare=self.keyring.load,
             connected=self._look_at_projections,
             projected=self._projected,
@@ -96,15 +107,36 @@ class Backend:
 
     def _committed(self, head_before: int, recorded: Sequence[Recorded]) -> None:
         for event in recorded:
-            self.slots.saw(event)
-            self.keyring.apply(event)
+            self._saw(event)
         self.tail.committed(head_before, recorded)
+
+    def _saw(self, recorded: Recorded) -> None:
+        self.keyring.apply(recorded)
+        self.slots.saw(recorded)
+        self.license_views.saw(recorded)
+        self.deployment_views.saw(recorded)
 
     def _projected(self, payload: str) -> None:
         name, _, position = payload.partition(":")
         for freshness in (self.slots, self.trail):
             if freshness.projection == name:
                 freshness.reach(int(position))
+
+    def _ask_followers(self, position: int) -> None:
+        """Have the followers come to a position at once, instead of gathering what else comes."""
+        if position > self._wanted:
+            self._wanted = position
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.create_task(self._ask())
+
+    async def _ask(self) -> None:
+        asked = 0
+        # Those who wait find out by themselves when the database does not answer.
+        with contextlib.suppress(psycopg.Error, PoolTimeout):
+            async with self.pool.connection() as connection:
+                while asked < self._wanted:
+                    asked = self._wanted
+                    await connection.execute(ASK_FOLLOWERS, (str(asked),))
 
     async def license(self, license_id: str) -> License | None:
         """The license as the ledger has it, for checking an activation key."""
@@ -120,8 +152,12 @@ class Backend:
         """Make sure that the tail has read the ledger lately."""
         now = asyncio.get_running_loop().time()
         if now - self.tail.last_contact > TAIL_MAY_LAG_SECONDS:
-            async with self.pool.connection() as connection:
-                await self.tail.read(connection)
+            await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Take in all that the ledger holds now."""
+        async with self.pool.connection() as connection:
+            await self.tail.read(connection)
 
 
 def backend_of(request: Request) -> Backend:

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from collections.abc import Callable
 
 from hotslot.domain.events import Recorded
 
@@ -25,8 +26,10 @@ class ProjectionBehindError(Exception):
 class Freshness:
     """Follows the progress of one projection."""
 
-    def __init__(self, projection: str) -> None:
+    def __init__(self, projection: str, ask_for: Callable[[int], None]) -> None:
+        """`ask_for` is called with a position that a read waits for: followers take their time."""
         self.projection = projection
+        self._ask_for = ask_for
         self.reached = 0
         self._last_events: dict[str, int] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -77,6 +80,7 @@ class Freshness:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._order += 1
         heapq.heappush(self._waiting, (position, self._order, future))
+        self._ask_for(position)
         try:
             await asyncio.wait_for(future, PATIENCE_SECONDS)
         except TimeoutError:

@@ -39,6 +39,10 @@ class Keyring:
         if not isinstance(recorded.event, KeyCreated | KeyRevoked):
             return
         before = self._by_id.get(recorded.event.key)
+        if before is None and isinstance(recorded.event, KeyRevoked):
+            return  # another process has just made it; the tail is yet to tell of both
+        if before is not None and before.revoked_at is not None:
+            return  # for good, though the tail may tell of its making once more
         key = evolve(before, recorded)
         assert key is not None
         self._by_id[key.id] = key

@@ -9,6 +9,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hotslot.api import problems
+from hotslot.api.headers import SCOPE_KEY
 from hotslot.api.metrics import observe_request
 
 MAX_BODY_BYTES = 64 * 1024
@@ -27,7 +28,7 @@ class BodyTooLargeError(Exception):
 class RequestMiddleware:
     """Plain ASGI, since it stands in the way of every request.
 
-    It leaves `hotslot.request_id` and `hotslot.trace_id` in the scope, and reads
+    It leaves the headers, `hotslot.request_id` and `hotslot.trace_id` in the scope, and reads
     `hotslot.position` from it: the position that the answer shows, or the last one known here.
     """
 
@@ -40,6 +41,7 @@ class RequestMiddleware:
             return
         began = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
+        scope[SCOPE_KEY] = headers
         asked = headers.get(b"x-request-id", b"")
         request_id = asked.decode() if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(16)
         scope["hotslot.request_id"] = request_id

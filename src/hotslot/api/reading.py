@@ -1,5 +1,6 @@
 """Reads of the projections: as of when, fresh enough, and within what the asker may see."""
 
+import contextlib
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -98,11 +99,21 @@ class Reading:
             ProblemError: 404 when there is none.
 
         """
-        async with self._pool.connection() as connection:
-            view = await slots.license_view(connection, license_id, self._as_of)
+        view = await self._license_view(license_id)
         if view is None or not _may_see(asker, view.license, view.customer):
             raise _unknown(UnknownLicense(license=license_id))
         return self._license(view)
+
+    async def _license_view(self, license_id: str) -> LicenseView | None:
+        cache = self._backend.license_views
+        if self._as_of is None and (kept := cache.get(license_id)) is not None:
+            return kept
+        marks = cache.marks([license_stream(license_id)])
+        async with self._pool.connection() as connection:
+            view = await slots.license_view(connection, license_id, self._as_of)
+        if view is not None and self._as_of is None:
+            cache.put(license_id, view, marks)
+        return view
 
     async def license_at(self, license_id: str, position: int) -> shapes.License:
         """A license as it was at a position that a command gave; for a repeated request."""
@@ -161,27 +172,23 @@ class Reading:
             )
         return shapes.Licenses([self._license(view) for view in page.rows], page.next)
 
-    async def backups_at(
-        self, license_id: str, position: int, without: str | None = None
+    async def backups_left(
+        self, license_id: str, before: int, nominated: str | None
     ) -> list[shapes.BackupHolder]:
-        """The first backups of a license as of a position, to show with a command's answer.
+        """The first backups that a command left, to show with its answer.
 
-        The command is recorded whatever the projection does: should it not catch up, the list is
-        as of where it stands.
+        Commands that answer with a license take at most the nominated one from its backups. So the
+        list is that of `before`, the license's position until then, which the projection has
+        reached as a rule, without the nominated one. The command is recorded whatever the
+        projection does: should it not catch up, the list is as of where it stands.
         """
-        try:
-            await self._backend.slots.wait_until(position)
-        except ProjectionBehindError:
-            position = self._backend.slots.reached
+        with contextlib.suppress(ProjectionBehindError):
+            await self._backend.slots.wait_until(before)
         async with self._pool.connection() as connection:
             page = await slots.holders(
-                connection,
-                license_id,
-                role=Role.BACKUP,
-                position=position,
-                limit=slots.BACKUPS_SHOWN + 1,
+                connection, license_id, role=Role.BACKUP, limit=slots.BACKUPS_SHOWN + 1
             )
-        held = [_backup(holder) for holder in page.rows if holder.deployment != without]
+        held = [_backup(holder) for holder in page.rows if holder.deployment != nominated]
         return held[: slots.BACKUPS_SHOWN]
 
     async def deployment(self, asker: Asker, deployment: str) -> shapes.Deployment:
@@ -201,15 +208,22 @@ class Reading:
         return self._deployment(view)
 
     async def _deployment_view(self, deployment: str) -> DeploymentView | None:
+        cache = self._backend.deployment_views
+        if self._as_of is None and (kept := cache.get(deployment)) is not None:
+            return kept
+        # Its rights hang on its license, which is known once it has been read.
+        streams = [deployment_stream(deployment)]
         while True:
+            marks = cache.marks(streams)
             async with self._pool.connection() as connection:
                 view = await slots.deployment_view(connection, deployment, self._as_of)
-            # Its rights hang on its license, which may have changed since.
             if view is None or self._as_of is not None:
                 return view
             stream = license_stream(view.license)
-            if not self._backend.slots.is_behind(stream):
+            if stream in streams:
+                cache.put(deployment, view, marks)
                 return view
+            streams = [deployment_stream(deployment), stream]
             await self._backend.slots.wait_for(stream)
 
     async def deployment_at(self, deployment: str, position: int) -> shapes.Deployment:

@@ -1,6 +1,7 @@
 """`hotslot project`: the followers alone, for a server that leaves the read side to them."""
 
 import signal
+import sys
 import threading
 
 import psycopg
@@ -11,6 +12,7 @@ from hotslot.ledger import schema
 from hotslot.ledger.database import open_database
 from hotslot.ledger.postgres import EmbeddedPostgresError
 from hotslot.settings import Settings
+from hotslot.supervision import end_with_supervisor
 from projections.follower import following
 from projections.install import install
 
@@ -24,6 +26,7 @@ def project() -> None:
     another one takes over when it ends.
     """
     logs.configure()
+    end_with_supervisor()
     asked_to_end = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked_to_end.set())
@@ -40,6 +43,7 @@ def project() -> None:
 def _follow(dsn: str, asked_to_end: threading.Event) -> None:
     with following(dsn) as followers:
         typer.echo(f"Following the ledger: {', '.join(each.name for each in followers)}.")
+        sys.stdout.flush()
         while not asked_to_end.wait(LOOK_SECONDS):
             if all(each.failure for each in followers):
                 break

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 import threading
@@ -20,10 +21,13 @@ from uvicorn.supervisors import Multiprocess
 from hotslot import logs
 from hotslot.api.app import create_app
 from hotslot.api.bootstrap import ensure_admin_key
-from hotslot.api.worker import DSN_VARIABLE, PARENT_VARIABLE
+from hotslot.api.worker import DSN_VARIABLE
+from hotslot.cli.followers import FollowerProcess
 from hotslot.ledger import schema
-from hotslot.ledger.postgres import EmbeddedPostgres, EmbeddedPostgresError
+from hotslot.ledger.database import open_database
+from hotslot.ledger.postgres import EmbeddedPostgresError
 from hotslot.settings import Settings
+from hotslot.supervision import SUPERVISOR_VARIABLE
 from projections.install import install
 
 GRACE_SECONDS = 5
@@ -66,9 +70,10 @@ def serve(
         raise typer.Exit(2) from None
     logs.configure()
     try:
-        with _listening(settings) as listener, _database(settings) as dsn:
+        with _listening(settings) as listener, open_database(settings) as dsn:
             _prepare(dsn, settings)
-            _run(settings, dsn, listener)
+            with FollowerProcess(dsn) as followers:
+                _run(settings, dsn, listener, followers)
     except (EmbeddedPostgresError, psycopg.OperationalError, OSError) as error:
         typer.echo(f"The server can't start. {error}", err=True)
         raise typer.Exit(1) from None
@@ -89,15 +94,6 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         yield listener
 
 
-@contextlib.contextmanager
-def _database(settings: Settings) -> Iterator[str]:
-    if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
-        return
-    with EmbeddedPostgres(settings.data_dir, settings.pg_bin) as postgres:
-        yield postgres.dsn
-
-
 def _prepare(dsn: str, settings: Settings) -> None:
     schema.install(dsn)
     install(dsn)
@@ -109,7 +105,7 @@ def _prepare(dsn: str, settings: Settings) -> None:
         )
 
 
-def _run(settings: Settings, dsn: str, listener: socket.socket) -> None:
+def _run(settings: Settings, dsn: str, listener: socket.socket, followers: FollowerProcess) -> None:
     config = uvicorn.Config(
         "hotslot.api.worker:create_worker" if settings.workers > 1 else create_app(dsn),
         factory=settings.workers > 1,
@@ -122,19 +118,22 @@ def _run(settings: Settings, dsn: str, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    threading.Thread(target=_announce, args=(settings, listener), daemon=True).start()
-    # What a signal handler raises once uvicorn has shut down: the end was asked for.
+    announcing = threading.Thread(target=_announce, args=(settings, listener, followers))
+    announcing.daemon = True
+    announcing.start()
+    # uvicorn raises the signal that ended it once more when it is done: what is ours ends then.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         if settings.workers > 1:
-            os.environ |= {DSN_VARIABLE: dsn, PARENT_VARIABLE: str(os.getpid())}
+            os.environ |= {DSN_VARIABLE: dsn, SUPERVISOR_VARIABLE: str(os.getpid())}
             Multiprocess(config, sockets=[listener]).run()
         else:
             uvicorn.Server(config).run(sockets=[listener])
     typer.echo("Stopped.")
 
 
-def _announce(settings: Settings, listener: socket.socket) -> None:
-    """Say where the server listens, once it answers."""
+def _announce(settings: Settings, listener: socket.socket, followers: FollowerProcess) -> None:
+    """Say where the server listens, once it answers and its views follow."""
     port = listener.getsockname()[1]
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     local = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 - compared
@@ -143,5 +142,6 @@ def _announce(settings: Settings, listener: socket.socket) -> None:
             if httpx.get(f"http://{local}:{port}/readyz", timeout=2, trust_env=False).is_success:
                 break
         time.sleep(0.05)
+    followers.following.wait()
     typer.echo(f"Hotslot listens on http://{shown}:{port} (API docs: http://{shown}:{port}/docs)")
     sys.stdout.flush()

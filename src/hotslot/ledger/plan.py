@@ -196,22 +196,20 @@ class Plan:
         outcomes: list[Outcome | PreconditionFailedError] = []
         position = head
         for verdict in self.verdicts:
+            license_ = verdict.submission.command.license_of(States(states))
+            before = 0 if license_ is None else license_.position
             recorded = []
             for draft in verdict.drafts:
                 position += 1
                 event = draft.at(position)
                 states[draft.stream] = evolve(states[draft.stream], event)
                 recorded.append(event)
-            outcomes.append(_outcome(verdict, tuple(recorded), states, position))
+            if verdict.failed_tag is not None:
+                outcomes.append(verdict.failed_tag)
+            elif verdict.refusal is not None:
+                explanation = verdict.refusal.explain()
+                outcomes.append(Refused(explanation, tuple(recorded), position))
+            else:
+                left = States({stream: states[stream] for stream in verdict.reads})
+                outcomes.append(Done(tuple(recorded), left, position, verdict.at, before))
         return outcomes
-
-
-def _outcome(
-    verdict: Verdict, recorded: tuple[Recorded, ...], states: Mapping[str, State], head: int
-) -> Outcome | PreconditionFailedError:
-    if verdict.failed_tag is not None:
-        return verdict.failed_tag
-    if verdict.refusal is not None:
-        return Refused(verdict.refusal.explain(), recorded, head)
-    left = States({stream: states[stream] for stream in verdict.reads})
-    return Done(recorded, left, head, verdict.at)

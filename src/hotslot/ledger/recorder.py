@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row
 
 from hotslot.ledger.append import APPEND, AppendedEvent, append_arguments
 
@@ -21,12 +21,19 @@ class LedgerRecorder(PostgresApplicationRecorder):
 
     def __init__(self, dsn: str) -> None:
         """Open a recorder on a database whose schema is installed; `dsn` is a libpq URL."""
-        wanted = ("dbname", "host", "port", "user", "password")
-        given = conninfo_to_dict(dsn)
-        parts: dict[str, Any] = {name: given.get(name) or "" for name in wanted}
         datastore = PostgresDatastore(
-            **parts, schema="ledger", originator_id_type="text", pool_size=1, max_overflow=1
+            dbname="",
+            host="",
+            port="",
+            user="",
+            password="",  # noqa: S106 - see below
+            schema="ledger",
+            originator_id_type="text",
+            max_overflow=1,
         )
+        # The library knows five parts of an address; a URL may say more, such as sslmode.
+        datastore.pool.conninfo = dsn
+        datastore.pool.kwargs = {"row_factory": dict_row}
         super().__init__(datastore, events_table_name="notifications")
         self.channel_name = "hotslot_ledger"
 

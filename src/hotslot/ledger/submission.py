@@ -44,6 +44,8 @@ class Done(msgspec.Struct, frozen=True):
     """The ledger's last position at this time."""
     at: datetime
     """When it was decided: what the answer shows is as of then."""
+    license_before: int
+    """Position of the last event that had changed the license before; 0 without a license."""
 
 
 class Refused(msgspec.Struct, frozen=True):

@@ -10,9 +10,13 @@ from psycopg import AsyncConnection
 
 from hotslot.domain.events import Recorded
 from hotslot.ledger import mapper
+from hotslot.ledger.listener import Listener
 
 POLL_SECONDS = 0.25
 """The net under LISTEN: so often the ledger is read though nothing was notified."""
+
+OWN_WORD_SECONDS = 0.002
+"""Between word of an event and reading it, unless this process takes in that it wrote it itself."""
 
 BATCH = 1000
 
@@ -58,6 +62,8 @@ class Tail:
         self._projected = projected
         self.began = asyncio.Event()
         """Set once the tail has its beginning."""
+        self._behind = asyncio.Event()
+        self._last_heard = 0
         self.position: int | None = None
         self.last_contact = float("-inf")
         """When the ledger was last read, on the event loop's clock."""
@@ -82,37 +88,55 @@ class Tail:
         pause = 0.1
         while True:
             try:
-                async with await AsyncConnection.connect(self._dsn, autocommit=True) as connection:
-                    await connection.execute(LISTEN)
-                    if not self.began.is_set():
-                        self.position = await head(connection)
-                        await self._prepare(connection)
-                    await self._connected(connection)
-                    self.began.set()
-                    pause = 0.1
-                    await self._follow(connection)
+                async with (
+                    await self._connect() as listening,
+                    await self._connect() as reading,
+                ):
+                    await listening.execute(LISTEN)
+                    with Listener(listening, self._heard) as listener:
+                        if not self.began.is_set():
+                            self.position = await head(reading)
+                            await self._prepare(reading)
+                        await self._connected(reading)
+                        self.began.set()
+                        pause = 0.1
+                        await self._follow(reading, listener)
             except (psycopg.Error, OSError) as error:
                 _log.warning("tail-lost", error=type(error).__name__, detail=str(error))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
 
-    async def _follow(self, connection: AsyncConnection[Any]) -> None:
-        while True:
-            await self.read(connection)
-            await self._until_behind(connection)
+    async def _connect(self) -> AsyncConnection[Any]:
+        return await AsyncConnection.connect(self._dsn, autocommit=True)
 
-    async def _until_behind(self, connection: AsyncConnection[Any]) -> None:
-        """Return on word of an event that was not taken in yet, and after a poll's time anyway."""
+    async def _follow(self, connection: AsyncConnection[Any], listener: Listener) -> None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + POLL_SECONDS
-        behind = False
-        while not behind and (left := deadline - loop.time()) > 0:
-            # To the end, though there is news: those that came together would be lost.
-            async for notify in connection.notifies(timeout=left, stop_after=1):
-                if notify.channel == PROJECTIONS_CHANNEL:
-                    self._projected(notify.payload)
-                elif int(notify.payload) > (self.position or 0):
-                    behind = True
+        while not listener.lost.done():
+            if self._last_heard > (self.position or 0) or loop.time() > self._next_poll():
+                await self.read(connection)
+            behind = asyncio.ensure_future(self._behind.wait())
+            await asyncio.wait(
+                (listener.lost, behind),
+                timeout=max(0.0, self._next_poll() - loop.time()),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            behind.cancel()
+            if self._behind.is_set():
+                # Word of this process's own events comes together with the answer to its append.
+                await asyncio.sleep(OWN_WORD_SECONDS)
+                self._behind.clear()
+        listener.lost.result()
+
+    def _heard(self, channel: str, payload: str) -> None:
+        if channel == PROJECTIONS_CHANNEL:
+            self._projected(payload)
+        else:
+            self._last_heard = max(self._last_heard, int(payload))
+            if self.position is not None and self._last_heard > self.position:
+                self._behind.set()
+
+    def _next_poll(self) -> float:
+        return self.last_contact + POLL_SECONDS
 
     async def read(self, connection: AsyncConnection[Any]) -> None:
         """Hand out everything that is behind the present position."""

@@ -9,11 +9,12 @@ from hotslot.api.answers import answer
 from hotslot.api.auth import authenticate
 from hotslot.api.backend import backend_of
 from hotslot.api.documentation import READ_ERRORS, reading
+from hotslot.api.fast_route import FastRoute
 from hotslot.api.reading import Reading
 from hotslot.api.routes.licenses import Cursor, Limit, MinPosition
 from hotslot.api.times import read_time
 
-router = APIRouter(prefix="/v1/audit", tags=["audit"])
+router = APIRouter(route_class=FastRoute, prefix="/v1/audit", tags=["audit"])
 
 Filter = Annotated[str | None, Query(max_length=200)]
 Outcome = Annotated[str | None, Query(pattern="^(done|refused)$")]

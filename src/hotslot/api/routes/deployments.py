@@ -9,6 +9,7 @@ from hotslot.api.answers import answer, mark_repeated, refusal_of, refuse
 from hotslot.api.auth import Credential, activation_key_parts, authenticate
 from hotslot.api.bodies import ID_PATTERN, NominationBody, RegistrationBody, TakeRoleBody
 from hotslot.api.documentation import READ_ERRORS, command, reading
+from hotslot.api.fast_route import FastRoute
 from hotslot.api.problems import invalid
 from hotslot.api.reading import Reading
 from hotslot.api.routes.licenses import AsOf, MinPosition, license_after
@@ -17,7 +18,9 @@ from hotslot.domain import commands
 from hotslot.domain.events import BackupNominated, Recorded, Role
 from hotslot.ledger.submission import Done, Repeated
 
-router = APIRouter(prefix="/v1/deployments/{deployment}", tags=["deployments"])
+router = APIRouter(
+    route_class=FastRoute, prefix="/v1/deployments/{deployment}", tags=["deployments"]
+)
 
 DeploymentId = Annotated[str, Path(pattern=ID_PATTERN, description="The deployment.")]
 
@@ -139,9 +142,7 @@ async def nominate(
     shape = shapes.Nomination(
         deployment=_after(outcome, deployment),
         replaced=_after(outcome, nominated.replaced) if nominated.replaced else None,
-        license=await license_after(
-            request, outcome, nominated.license, position, nominated=deployment
-        ),
+        license=await license_after(request, outcome, nominated.license, deployment),
         position=position,
         dry_run=body.dry_run,
     )

@@ -11,15 +11,16 @@ from hotslot.api.auth import authenticate
 from hotslot.api.backend import backend_of
 from hotslot.api.bodies import ID_PATTERN, KeyBody
 from hotslot.api.documentation import READ_ERRORS, command, reading
+from hotslot.api.fast_route import FastRoute
 from hotslot.api.keyring import digest
 from hotslot.api.problems import forbidden
 from hotslot.api.routes.licenses import Cursor, Limit
 from hotslot.api.submitting import submit, unsealed
 from hotslot.domain import commands
 from hotslot.domain.events import KeyCreated
-from hotslot.ledger.submission import Repeated
+from hotslot.ledger.submission import Done, Outcome, Repeated
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"])
+router = APIRouter(route_class=FastRoute, prefix="/v1/keys", tags=["keys"])
 
 KeyId = Annotated[str, Path(alias="id", pattern=ID_PATTERN, description="The key's id.")]
 
@@ -50,7 +51,7 @@ async def create_key(request: Request, body: KeyBody) -> Response:
         assert outcome.answer.sealed_secret is not None
         secret = unsealed(request, credential, outcome.answer.sealed_secret)
         key_id = secret.removeprefix("hsk.").rpartition(".")[0]
-    shape = _key(request, key_id)
+    shape = await _key(request, outcome, key_id)
     # The first answer showed a key in force, whatever has become of it since.
     shape.revoked_at = None
     shown = shapes.CreatedKey(
@@ -68,7 +69,7 @@ async def revoke_key(request: Request, key_id: KeyId) -> Response:
     outcome = await submit(request, credential, commands.RevokeKey(key=key_id))
     if (explanation := refusal_of(outcome)) is not None:
         return refuse(request, outcome, explanation)
-    response = answer(request, _key(request, key_id), position=position_of(outcome))
+    response = answer(request, await _key(request, outcome, key_id), position=position_of(outcome))
     return mark_repeated(response) if isinstance(outcome, Repeated) else response
 
 
@@ -86,7 +87,12 @@ async def list_keys(request: Request, limit: Limit = 100, cursor: Cursor = None)
     return answer(request, page, position=backend.known_position)
 
 
-def _key(request: Request, key_id: str) -> shapes.Key:
-    key = backend_of(request).keyring.get(key_id)
+async def _key(request: Request, outcome: Outcome, key_id: str) -> shapes.Key:
+    """The key as a command left it; for a repeated request, as it is now."""
+    key = outcome.states.key(key_id) if isinstance(outcome, Done) else None
+    if key is None:
+        backend = backend_of(request)
+        await backend.catch_up()
+        key = backend.keyring.get(key_id)
     assert key is not None
     return views.key(key)

@@ -9,8 +9,8 @@ from hotslot.api import entity_tags, shapes, views
 from hotslot.api.answers import answer, etag, mark_repeated, position_of, refusal_of, refuse
 from hotslot.api.auth import Credential, authenticate
 from hotslot.api.bodies import ID_PATTERN, Body, IssueBody, RenewalBody, ResizeBody
-from hotslot.api.fast_route import FastRoute
 from hotslot.api.documentation import READ_ERRORS, command, reading
+from hotslot.api.fast_route import FastRoute
 from hotslot.api.keyring import digest
 from hotslot.api.problems import forbidden
 from hotslot.api.reading import Reading
