@@ -41,7 +41,7 @@ class Connection:
         self._reader, self._writer = reader, writer
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """Send a request with the admin key and await the answer.
+        """Send a request and await the answer; with the admin key, unless another one is given.
 
         An underscore in the name of a header stands for a hyphen.
 
@@ -50,10 +50,10 @@ class Connection:
 
         """
         content = b"" if body is None else json.dumps(body).encode()
+        headers.setdefault("authorization", f"Bearer {ADMIN_KEY}")
         lines = [
             f"{method} {path} HTTP/1.1",
             "Host: test",
-            f"Authorization: Bearer {ADMIN_KEY}",
             "Content-Type: application/json",
             f"Content-Length: {len(content)}",
             *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
