@@ -8,6 +8,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$"
 """Ids are safe in paths, streams and logs."""
 
+NUL_FREE = r"^[^\x00]*$"
+"""PostgreSQL has no text with a NUL in it."""
+
 MAX_SLOTS = 100_000
 
 

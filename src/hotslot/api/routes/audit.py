@@ -8,6 +8,7 @@ from hotslot.api import shapes
 from hotslot.api.answers import answer
 from hotslot.api.auth import authenticate
 from hotslot.api.backend import backend_of
+from hotslot.api.bodies import NUL_FREE
 from hotslot.api.documentation import READ_ERRORS, reading
 from hotslot.api.fast_route import FastRoute
 from hotslot.api.reading import Reading
@@ -16,7 +17,10 @@ from hotslot.api.times import read_time
 
 router = APIRouter(route_class=FastRoute, prefix="/v1/audit", tags=["audit"])
 
-Filter = Annotated[str | None, Query(max_length=200)]
+Filter = Annotated[str | None, Query(max_length=200, pattern=NUL_FREE)]
+ActorFilter = Annotated[
+    str | None, Query(max_length=200, pattern=NUL_FREE, description="An id, or `kind:id`.")
+]
 Outcome = Annotated[str | None, Query(pattern="^(done|refused)$")]
 Since = Annotated[str | None, Query(max_length=64, description="RFC 3339, inclusive.")]
 
@@ -26,7 +30,7 @@ async def list_entries(
     request: Request,
     license: Filter = None,  # noqa: A002 - the parameter's name
     deployment: Filter = None,
-    actor: Annotated[str | None, Query(max_length=200, description="An id, or `kind:id`.")] = None,
+    actor: ActorFilter = None,
     type: Filter = None,  # noqa: A002 - the parameter's name
     outcome: Outcome = None,
     since: Since = None,

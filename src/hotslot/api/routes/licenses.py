@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from hotslot.api import entity_tags, shapes, views
 from hotslot.api.answers import answer, etag, mark_repeated, position_of, refusal_of, refuse
 from hotslot.api.auth import Credential, authenticate
-from hotslot.api.bodies import ID_PATTERN, Body, IssueBody, RenewalBody, ResizeBody
+from hotslot.api.bodies import ID_PATTERN, NUL_FREE, Body, IssueBody, RenewalBody, ResizeBody
 from hotslot.api.documentation import READ_ERRORS, command, reading
 from hotslot.api.fast_route import FastRoute
 from hotslot.api.keyring import digest
@@ -28,13 +28,18 @@ MinPosition = Annotated[
     int | None, Query(ge=0, le=2**62, description="Answer only when the view shows this position.")
 ]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Entries on a page.")]
-Cursor = Annotated[str | None, Query(max_length=400, description="`next` of the page before.")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=400, pattern=NUL_FREE, description="`next` of the page before."),
+]
 RoleFilter = Annotated[str | None, Query(pattern="^(active|backup)$", description="One role only.")]
 StatusFilter = Annotated[
     str | None,
     Query(pattern="^(valid|expired|suspended|revoked)$", description="One status only."),
 ]
-CustomerFilter = Annotated[str | None, Query(max_length=200, description="One customer only.")]
+CustomerFilter = Annotated[
+    str | None, Query(max_length=200, pattern=NUL_FREE, description="One customer only.")
+]
 
 
 @router.post("", **command(shapes.IssuedLicense, status=201))
