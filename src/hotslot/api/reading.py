@@ -90,7 +90,8 @@ class Reading:
         async with self._pool.connection() as connection:
             position = await trail.position_at(connection, time)
         await self._backend.slots.wait_until(position)
-        self._as_of, self._now = position, time
+        # What a license will be is not known: of a time to come, the answer is as of now.
+        self._as_of, self._now = position, min(time, self._now)
 
     async def license(self, asker: Asker, license_id: str) -> shapes.License:
         """A license that the asker may see.

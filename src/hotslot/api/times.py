@@ -15,7 +15,7 @@ def read_time(name: str, text: str) -> datetime:
 
     """
     try:
-        time = msgspec.convert(text.replace(" ", "+"), datetime, strict=False)
+        time = msgspec.convert(text.replace(" ", "+"), datetime)
         if time.tzinfo is not None:
             return time.astimezone(UTC)
     except (msgspec.ValidationError, OverflowError):
