@@ -11,7 +11,8 @@ import structlog
 
 from hotslot.supervision import SUPERVISOR_VARIABLE
 
-_RESTART_SECONDS = 1.0
+_RESTART_SECONDS = (1.0, 30.0)
+"""Pause before the child is started again: the first one, and the longest."""
 _END_SECONDS = 10.0
 
 _log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ class FollowerProcess:
         self._keeper.join(_END_SECONDS)
 
     def _keep(self) -> None:
+        pause, longest = _RESTART_SECONDS
         while not self._stopping.is_set():
             # In a session of its own: Ctrl-C is for the server, which ends it in its turn.
             with subprocess.Popen(
@@ -64,5 +66,7 @@ class FollowerProcess:
                 assert self._child.stdout is not None
                 for _ in self._child.stdout:
                     self.following.set()
-            if not self._stopping.wait(_RESTART_SECONDS):
-                _log.warning("followers-ended", status=self._child.returncode)
+            if not self._stopping.is_set():
+                _log.warning("followers-ended", status=self._child.returncode, again_in=pause)
+            self._stopping.wait(pause)
+            pause = min(pause * 2, longest)

@@ -1,37 +1,12 @@
 """`hotslot serve`: the server, with its PostgreSQL where no other is given."""
 
-import contextlib
-import os
-import signal
-import socket
-import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
-import psycopg
 import typer
-import uvicorn
 from pydantic import ValidationError
-from uvicorn.supervisors import Multiprocess
 
-from hotslot import logs
-from hotslot.api.app import create_app
-from hotslot.api.bootstrap import ensure_admin_key
-from hotslot.api.worker import DSN_VARIABLE
-from hotslot.cli.followers import FollowerProcess
-from hotslot.ledger import schema
-from hotslot.ledger.database import open_database
-from hotslot.ledger.postgres import EmbeddedPostgresError
 from hotslot.settings import Settings
-from hotslot.supervision import SUPERVISOR_VARIABLE
-from projections.install import install
-
-GRACE_SECONDS = 5
-"""Requests under way have this long to end when the server is stopped."""
 
 
 def serve(
@@ -68,80 +43,11 @@ def serve(
         for each in error.errors():
             typer.echo(f"HOTSLOT_{str(each['loc'][0]).upper()}: {each['msg']}", err=True)
         raise typer.Exit(2) from None
-    logs.configure()
+    # What serves is loaded only by who serves: the other commands start in half the time.
+    from hotslot.cli.server import ServerError, run
+
     try:
-        with _listening(settings) as listener, open_database(settings) as dsn:
-            _prepare(dsn, settings)
-            with FollowerProcess(dsn) as followers:
-                _run(settings, dsn, listener, followers)
-    except (EmbeddedPostgresError, psycopg.OperationalError, OSError) as error:
+        run(settings)
+    except ServerError as error:
         typer.echo(f"The server can't start. {error}", err=True)
         raise typer.Exit(1) from None
-
-
-@contextlib.contextmanager
-def _listening(settings: Settings) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port))
-        except OSError as error:
-            raise OSError(
-                f"Can't listen on {settings.host} port {settings.port}: {error.strerror}. "
-                "Choose another with --port, or end what uses it."
-            ) from error
-        yield listener
-
-
-def _prepare(dsn: str, settings: Settings) -> None:
-    schema.install(dsn)
-    install(dsn)
-    wanted = settings.admin_key
-    made = ensure_admin_key(dsn, None if wanted is None else wanted.get_secret_value())
-    if made is not None:
-        typer.echo(
-            f"No admin key was there, so one was made. It is shown this once:\n\n    {made}\n"
-        )
-
-
-def _run(settings: Settings, dsn: str, listener: socket.socket, followers: FollowerProcess) -> None:
-    config = uvicorn.Config(
-        "hotslot.api.worker:create_worker" if settings.workers > 1 else create_app(dsn),
-        factory=settings.workers > 1,
-        workers=settings.workers,
-        loop="auto",
-        http="httptools",
-        ws="none",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    announcing = threading.Thread(target=_announce, args=(settings, listener, followers))
-    announcing.daemon = True
-    announcing.start()
-    # uvicorn raises the signal that ended it once more when it is done: what is ours ends then.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):
-        if settings.workers > 1:
-            os.environ |= {DSN_VARIABLE: dsn, SUPERVISOR_VARIABLE: str(os.getpid())}
-            Multiprocess(config, sockets=[listener]).run()
-        else:
-            uvicorn.Server(config).run(sockets=[listener])
-    typer.echo("Stopped.")
-
-
-def _announce(settings: Settings, listener: socket.socket, followers: FollowerProcess) -> None:
-    """Say where the server listens, once it answers and its views follow."""
-    port = listener.getsockname()[1]
-    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    local = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 - compared
-    while True:
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"http://{local}:{port}/readyz", timeout=2, trust_env=False).is_success:
-                break
-        time.sleep(0.05)
-    followers.following.wait()
-    typer.echo(f"Hotslot listens on http://{shown}:{port} (API docs: http://{shown}:{port}/docs)")
-    sys.stdout.flush()
