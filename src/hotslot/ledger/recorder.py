@@ -26,7 +26,7 @@ class LedgerRecorder(PostgresApplicationRecorder):
             host="",
             port="",
             user="",
-            password="",  # noqa: S106 - see below
+            password="",
             schema="ledger",
             originator_id_type="text",
             max_overflow=1,
