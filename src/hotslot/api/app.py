@@ -5,6 +5,7 @@ import gc
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from hotslot import __version__
 from hotslot.api import documentation, problems
@@ -25,7 +26,8 @@ def create_app(dsn: str) -> FastAPI:
             gc.set_threshold(20_000, 20, 50)
             yield
 
-    app = FastAPI(title="Hotslot", version=__version__, lifespan=lifespan)
+    # Its API docs need nothing from the internet: servers and auditors are often cut off from it.
+    app = FastAPIOffline(title="Hotslot", version=__version__, lifespan=lifespan, redoc_url=None)
     app.state.backend = Backend(dsn)
     for resource in (deployments, licenses, audit, keys, operations):
         # Not include_router: a nested router is matched anew at every request, at a cost.
