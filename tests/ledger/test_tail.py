@@ -48,12 +48,12 @@ class Ledger:
         assert row[:2] == (None, None)
         self._version += count
 
-    async def end_the_tails_session(self) -> None:
+    async def end_the_tails_sessions(self) -> None:
         cursor = await self._connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
             (NAME,),
         )
-        assert await cursor.fetchall() == [(True,)]
+        assert set(await cursor.fetchall()) == {(True,)}
 
 
 class Followed(msgspec.Struct):
@@ -180,7 +180,7 @@ def test_a_lost_connection_loses_no_event(dsn: str):
             await followed.ledger.append(2)
             await followed.until_heard(2)
             for last in (4, 6, 8):
-                await followed.ledger.end_the_tails_session()
+                await followed.ledger.end_the_tails_sessions()
                 await followed.ledger.append(2)
                 await followed.until_heard(last)
             assert followed.heard == list(range(1, 9))
@@ -222,7 +222,7 @@ def test_it_tells_when_it_last_read_the_ledger(dsn: str):
             now = loop.time()
             await until(lambda: followed.tail.last_contact > now, "a reading after now")
             with contextlib.suppress(psycopg.Error):
-                await followed.ledger.end_the_tails_session()
+                await followed.ledger.end_the_tails_sessions()
             now = loop.time()
             await until(lambda: followed.tail.last_contact > now, "a reading on a new connection")
 
