@@ -40,6 +40,7 @@ _ERRORS = {
     412: "The license has changed since the ETag in If-Match (`precondition-failed`), or the "
     "deployment to be replaced is not active (`replaced-is-not-active`).",
     413: "The body is over 64 KiB (`body-too-large`).",
+    415: "The body is not JSON (`unsupported-media-type`).",
     422: "The input is not valid (`invalid-input`), or the Idempotency-Key was used for another "
     "request (`idempotency-key-reused`).",
     503: "The view is behind (`projection-behind`), or the database is out of reach "
@@ -75,14 +76,15 @@ def _json(shape: type, media_type: str = "application/json") -> dict[str, Any]:
     return {media_type: {"schema": {"$ref": _REF.format(name=shape.__name__)}}}
 
 
-def _responses(shape: type, status: int, errors: Iterable[int]) -> dict[int | str, dict[str, Any]]:
-    responses: dict[int | str, dict[str, Any]] = {
-        code: {
-            "description": _ERRORS[code],
-            "content": _json(shapes.Problem, "application/problem+json"),
-        }
-        for code in errors
+def _error(status: int) -> dict[str, Any]:
+    return {
+        "description": _ERRORS[status],
+        "content": _json(shapes.Problem, "application/problem+json"),
     }
+
+
+def _responses(shape: type, status: int, errors: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+    responses: dict[int | str, dict[str, Any]] = {code: _error(code) for code in errors}
     responses[status] = {"description": (shape.__doc__ or "").strip(), "content": _json(shape)}
     return responses
 
@@ -143,4 +145,6 @@ def _document(app: FastAPI) -> dict[str, Any]:
         for operation in operations.values():
             if path.startswith("/v1/"):
                 operation["security"] = [{"apiKey": []}, {"activationKey": []}]
+            if "requestBody" in operation:
+                operation["responses"]["415"] = _error(415)
     return document

@@ -164,8 +164,20 @@ def _tell(request_id: str, error: Exception) -> Response:  # noqa: PLR0911 - one
                 detail=f"{error} Try again in a moment.",
                 headers={"Retry-After": "1"},
             )
+        case RequestValidationError(body=bytes(body)) if body:
+            # What came as JSON is bytes no longer.
+            return problem(
+                request_id,
+                status=415,
+                code="unsupported-media-type",
+                title="The body is not JSON",
+                detail="Send the body with the header `Content-Type: application/json`.",
+            )
         case RequestValidationError():
             return _invalid_input(request_id, error)
+        case HTTPException(status_code=400):
+            # What the framework says of a body that its parser gives up on, such as a deep nest.
+            return _tell(request_id, invalid("The body can't be read as JSON."))
         case HTTPException():
             return problem(
                 request_id,
