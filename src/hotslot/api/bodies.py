@@ -3,7 +3,15 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$"
 """Ids are safe in paths, streams and logs."""
@@ -12,6 +20,13 @@ NUL_FREE = r"^[^\x00]*$"
 """PostgreSQL has no text with a NUL in it."""
 
 MAX_SLOTS = 100_000
+
+
+def _written_out(value: object) -> object:
+    """Numbers would be taken for seconds since 1970."""
+    if not isinstance(value, str) or "T" not in value.upper():
+        raise ValueError("use an RFC 3339 time such as 2026-01-31T12:00:00Z")
+    return value
 
 
 def _years_that_fit(value: datetime) -> datetime:
@@ -25,7 +40,7 @@ def _years_that_fit(value: datetime) -> datetime:
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Reason = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Time = Annotated[AwareDatetime, AfterValidator(_years_that_fit)]
+Time = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_years_that_fit)]
 Slots = Annotated[int, Field(ge=1, le=MAX_SLOTS, strict=True)]
 
 
