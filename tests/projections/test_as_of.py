@@ -274,7 +274,7 @@ def apply(dsn: str, events: Sequence[Recorded], cuts: Sequence[int]) -> None:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     chosen=st.lists(steps, min_size=5, max_size=40),
@@ -290,7 +290,7 @@ def test_reads_equal_a_naive_fold(
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     chosen=st.lists(steps, min_size=5, max_size=40),

@@ -146,19 +146,51 @@ def test_readers_writers_and_the_follower_go_on(dsn: str, history: History, star
     assert check(dsn, SLOTS).difference is None
 
 
-def test_it_waits_for_a_long_read(followed: str):
-    old = tables(followed)
-    told = threading.Semaphore(0)
-    with psycopg.connect(followed) as reader:
+def test_it_waits_for_a_long_read(dsn: str, history: History, start: Start):
+    """Until then the live tables serve and follow: each attempt finds them a bit further on."""
+    start()
+    old, told = tables(dsn), threading.Semaphore(0)
+    last = history.write(dsn)
+
+    def go_on(done: int, total: int) -> None:
+        nonlocal last
+        history.register(f"later-{history.position}", "license-1")
+        last = history.write(dsn)
+        until(lambda: reached(dsn, last, "slots"))
+        told.release()
+
+    until(lambda: reached(dsn, last, "slots"))
+    with psycopg.connect(dsn) as reader:
         reader.execute("SELECT count(*) FROM slots.states")
-        with in_background(lambda: rebuild(followed, SLOTS, lambda *_: told.release())):
+        with in_background(lambda: rebuild(dsn, SLOTS, go_on)):
             for _ in range(3):  # it has caught up, tried to swap, and caught up again, twice
                 assert told.acquire(timeout=LIMIT_SECONDS)
-            assert tables(followed) == old
-            with psycopg.connect(followed) as other:
+            assert tables(dsn) == old
+            with psycopg.connect(dsn) as other:
                 other.execute("SELECT count(*) FROM slots.states")
             reader.rollback()
 
+    assert not tables(dsn) & old
+    until(lambda: reached(dsn, last, "slots"))
+    assert check(dsn, SLOTS).difference is None
+
+
+def test_it_waits_for_a_check(followed: str):
+    """A check compares with the tables that were live when it began."""
+    old, told = tables(followed), threading.Semaphore(0)
+
+    def begin(done: int, total: int) -> None:
+        rebuilding.start()
+        for _ in range(2):  # it has tried to swap, and caught up again
+            assert told.acquire(timeout=LIMIT_SECONDS)
+
+    rebuilding = threading.Thread(
+        target=rebuild, args=(followed, SLOTS, lambda *_: told.release()), daemon=True
+    )
+    difference = check(followed, SLOTS, begin).difference
+    rebuilding.join(LIMIT_SECONDS)
+
+    assert difference is None
     assert not tables(followed) & old
 
 

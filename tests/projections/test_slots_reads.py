@@ -210,6 +210,34 @@ def test_seats_are_given_again(long_history: tuple[str, int]):
     assert found == [("active", 1), ("backup", 100)]
 
 
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_the_lowest_free_seat_is_given_first(dsn: str, size: int):
+    """However the events are batched: here so many at a time."""
+    history = History()
+    history.issue("license-1")
+    for name in ("a", "b", "c", "d", "e"):
+        history.register(name, "license-1")
+    for name in ("b", "d", "a"):
+        history.unregister(name)
+    for name in ("first", "second", "third", "fourth"):
+        history.register(name, "license-1")
+    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute("SET search_path TO slots")
+        for begin in range(0, history.position, size):
+            PROJECTIONS["slots"].apply(cursor, history.events[begin : begin + size])
+
+    holders = read(dsn, lambda c: queries.holders(c, "license-1")).rows
+
+    assert [each.deployment for each in holders] == [
+        "first",
+        "second",
+        "c",
+        "third",
+        "e",
+        "fourth",
+    ]
+
+
 def test_the_position_of_a_projection(followed: str, history: History):
     for name in (*PROJECTIONS, "none"):
         found = read(followed, lambda c: reading.projection_position(c, name))  # noqa: B023
