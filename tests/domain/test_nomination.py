@@ -140,9 +140,7 @@ def test_a_license_without_rights_gives_none_to_a_backup(end: Event, refusal: re
 
 def test_nor_does_an_expired_one():
     world = given(issued(expires_at=NOW), *activated("a"), *registered("b"))
-    world.when(nominate("b")).refused(
-        refusals.LicenseExpired(license="lic", expires_at=NOW)
-    )
+    world.when(nominate("b")).refused(refusals.LicenseExpired(license="lic", expires_at=NOW))
 
 
 def test_an_offline_backup_cannot_be_nominated():

@@ -1,0 +1,79 @@
+"""Callers with every kind of credential, and a server whose insides can be looked at."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.api.calls import Caller, done
+from tests.serving import ADMIN_KEY, Server, serving
+
+
+@pytest.fixture(scope="session")
+def api(server: Server) -> Iterator[Caller]:
+    """The admin."""
+    with server.client() as http:
+        yield Caller(http)
+
+
+@pytest.fixture(scope="session")
+def nobody(server: Server) -> Iterator[Caller]:
+    """Someone without any credential."""
+    with server.client(None) as http:
+        yield Caller(http)
+
+
+KeyOf = Callable[..., Caller]
+
+
+@pytest.fixture(scope="session")
+def caller_with(server: Server) -> Iterator[Callable[..., Caller]]:
+    """Makes a caller with any credential, of any headers."""
+    opened = []
+
+    def caller(key: str | None = None, **headers: str) -> Caller:
+        opened.append(server.client(key, **headers))
+        return Caller(opened[-1])
+
+    yield caller
+    for http in opened:
+        http.close()
+
+
+@pytest.fixture(scope="session")
+def key_of(api: Caller, caller_with: Callable[..., Caller]) -> KeyOf:
+    """Makes a caller with a key of a role: `key_of("operator", customer="acme")`."""
+
+    def with_key(role: str, **limits: Any) -> Caller:
+        return caller_with(done(api.key(role, **limits), 201)["key"])
+
+    return with_key
+
+
+@pytest.fixture(scope="session")
+def under_activation_key(caller_with: Callable[..., Caller]) -> Callable[[str], Caller]:
+    """Makes a caller that shows an activation key."""
+    return lambda activation_key: caller_with(**{"activation-key": activation_key})
+
+
+class Watched(NamedTuple):
+    """A server of its own, with its database and its log."""
+
+    server: Server
+    dsn: str
+    log: Path
+
+    def caller(self, key: str = ADMIN_KEY) -> Caller:
+        return Caller(self.server.client(key))
+
+
+@pytest.fixture(scope="session")
+def watched(
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Watched]:
+    """A server whose database and log the tests read."""
+    dsn = new_database()
+    log = tmp_path_factory.mktemp("watched") / "server.log"
+    with serving(dsn, log=log) as server:  # type: ignore[arg-type]
+        yield Watched(server, dsn, log)

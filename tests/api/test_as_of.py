@@ -1,0 +1,148 @@
+"""The state at every earlier position and time is what the API said then."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.api.calls import Caller, done, position_of, problem
+
+Step = Callable[[], Any]
+
+
+class Moment:
+    """What the API said of everything, right after a step."""
+
+    def __init__(self, api: Caller, lic: str, deployments: tuple[str, ...], position: int) -> None:
+        self.position = position
+        self.said = everything(api, lic, deployments)
+
+
+def everything(api: Caller, lic: str, deployments: tuple[str, ...], **asked: Any) -> list[Any]:
+    said = [
+        api.license(lic, **asked),
+        *(api.deployment(d, **asked) for d in deployments),
+        api.holders(lic, **asked),
+        api.holders(lic, role="backup", **asked),
+    ]
+    return [{k: v for k, v in each.items() if k != "as_of"} for each in said]
+
+
+@pytest.fixture(scope="module")
+def story(api: Caller) -> tuple[str, tuple[str, ...], list[Moment]]:
+    """A license's whole life, with what was said after each step of it."""
+    issued = api.issue(slots=2)
+    lic = done(issued, 201)["id"]
+    names = tuple(f"{name}@{lic}" for name in "abcd")
+    a, b, c, d = names
+    steps: list[Step] = [
+        lambda: api.activate(a, lic),
+        lambda: api.register(b, lic, standby_for=a),
+        lambda: api.register(c, lic),
+        lambda: api.nominate(b),
+        lambda: api.register(a, lic, standby_for=b),
+        lambda: api.activate(d, lic),
+        lambda: api.change(lic, "suspension"),
+        lambda: api.change(lic, "reinstatement"),
+        lambda: api.nominate(a),
+        lambda: api.unregister(c),
+        lambda: api.deactivate(d),
+        lambda: api.change(lic, "resize", slots=1),
+        lambda: api.change(lic, "renewal", expires_at="2020-01-01T00:00:00Z"),
+        lambda: api.change(lic, "renewal", expires_at="2999-01-01T00:00:00Z"),
+        lambda: api.register(c, lic, standby_for=d),
+        lambda: api.change(lic, "revocation"),
+        lambda: api.deactivate(a),
+    ]
+    moments = [Moment(api, lic, names, position_of(issued))]
+    for step in steps:
+        answer = step()
+        done(answer)
+        moments.append(Moment(api, lic, names, position_of(answer)))
+    return lic, names, moments
+
+
+def test_as_of_every_position(api: Caller, story: tuple[str, tuple[str, ...], list[Moment]]):
+    lic, names, moments = story
+    for moment in moments:
+        assert everything(api, lic, names, as_of=moment.position) == moment.said
+
+
+def test_as_of_every_time(api: Caller, story: tuple[str, tuple[str, ...], list[Moment]]):
+    lic, names, moments = story
+    times = {entry["position"]: entry["at"] for entry in api.trail(license=lic)}
+    for moment in moments:
+        assert everything(api, lic, names, as_of=times[moment.position]) == moment.said
+
+
+def test_a_step_shows_at_its_first_event_as_a_whole(
+    api: Caller, story: tuple[str, tuple[str, ...], list[Moment]]
+):
+    """A nomination has three events: there is no position at which nobody, or both, are active."""
+    lic, names, moments = story
+    before, after = moments[3], moments[4]
+    assert after.position - before.position == 3
+    for position in range(before.position + 1, after.position + 1):
+        assert everything(api, lic, names, as_of=position) == after.said
+
+
+def test_the_answer_says_which_position_a_time_is(
+    api: Caller, story: tuple[str, tuple[str, ...], list[Moment]]
+):
+    lic, _, moments = story
+    last = moments[-1].position
+    at = next(e["at"] for e in api.trail(license=lic) if e["position"] == last)
+    assert api.license(lic, as_of=at)["as_of"] == last
+    assert api.license(lic, as_of=at.replace("Z", "+00:00"))["as_of"] == last
+
+
+def test_before_it_was_issued_there_is_no_license(
+    api: Caller, story: tuple[str, tuple[str, ...], list[Moment]]
+):
+    lic, (a, *_), moments = story
+    for as_of in (0, moments[0].position - 1, "2001-01-01T00:00:00Z"):
+        for path in ("", "/deployments"):
+            answer = api.http.get(f"/v1/licenses/{lic}{path}", params={"as_of": as_of})
+            problem(answer, 404, "unknown-license")
+        assert api.deployment(a, as_of=as_of)["role"] == "unlicensed"
+
+
+def test_an_end_by_time_shows_from_that_time_on(api: Caller):
+    """Nothing was recorded at that instant: it lies between two events."""
+    lic = done(api.issue(expires_at="2999-01-01T00:00:00Z"), 201)["id"]
+    issued = api.license(lic)
+    assert api.license(lic, as_of=issued["position"])["status"] == "valid"
+    done(api.change(lic, "renewal", expires_at="2020-01-01T00:00:00Z"))
+    renewed = api.license(lic)["position"]
+    assert api.license(lic, as_of=renewed)["status"] == "expired"
+    assert api.license(lic, as_of=issued["position"])["status"] == "valid"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["yesterday", "", "-1", "1.5", "2026-01-01", "2026-01-01T00:00:00", "0x10", "9" * 30, "\u0661"],
+)
+@pytest.mark.parametrize(
+    "path", ["/v1/licenses/{lic}", "/v1/licenses/{lic}/deployments", "/v1/deployments/d"]
+)
+def test_what_is_neither_a_position_nor_a_time(
+    api: Caller, story: tuple[str, tuple[str, ...], list[Moment]], path: str, bad: str
+):
+    answer = api.http.get(path.format(lic=story[0]), params={"as_of": bad})
+    told = problem(answer, 422, "invalid-input")
+    assert "as_of" in told["detail"]
+
+
+def test_a_position_that_is_still_to_come(
+    api: Caller, story: tuple[str, tuple[str, ...], list[Moment]]
+):
+    ahead = api.head() + 1
+    answer = api.http.get(f"/v1/licenses/{story[0]}", params={"as_of": ahead})
+    assert str(ahead) in problem(answer, 422, "invalid-input")["detail"]
+
+
+def test_of_a_time_that_is_still_to_come_the_answer_is_as_of_now(api: Caller):
+    """What a license will be is not known: it may be renewed until then."""
+    lic = api.issued(expires_at="2998-01-01T00:00:00Z")
+    shown = api.license(lic, as_of="2999-01-01T00:00:00Z")
+    assert (shown["status"], shown["as_of"]) == ("valid", api.head())
