@@ -109,10 +109,12 @@ class Reading:
         cache = self._backend.license_views
         if self._as_of is None and (kept := cache.get(license_id)) is not None:
             return kept
-        marks = cache.marks([license_stream(license_id)])
+        stream = license_stream(license_id)
+        marks = cache.marks([stream])
+        is_whole = not self._backend.slots.is_behind(stream)
         async with self._pool.connection() as connection:
             view = await slots.license_view(connection, license_id, self._as_of)
-        if view is not None and self._as_of is None:
+        if view is not None and self._as_of is None and is_whole:
             cache.put(license_id, view, marks)
         return view
 
@@ -216,13 +218,16 @@ class Reading:
         streams = [deployment_stream(deployment)]
         while True:
             marks = cache.marks(streams)
+            # An event that came after the wait may be in the marks and not in the view yet.
+            is_whole = not any(map(self._backend.slots.is_behind, streams))
             async with self._pool.connection() as connection:
                 view = await slots.deployment_view(connection, deployment, self._as_of)
             if view is None or self._as_of is not None:
                 return view
             stream = license_stream(view.license)
             if stream in streams:
-                cache.put(deployment, view, marks)
+                if is_whole:
+                    cache.put(deployment, view, marks)
                 return view
             streams = [deployment_stream(deployment), stream]
             await self._backend.slots.wait_for(stream)
