@@ -10,11 +10,14 @@ import typer
 from hotslot import logs
 from hotslot.ledger import schema
 from hotslot.ledger.database import open_database
+from hotslot.ledger.mapper import UnknownEventError
 from hotslot.ledger.postgres import EmbeddedPostgresError
 from hotslot.settings import Settings
 from hotslot.supervision import end_with_supervisor
 from projections.follower import following
 from projections.install import install
+from projections.projection import ProjectionError
+from projections.rebuild import RebuildRunningError
 
 LOOK_SECONDS = 0.5
 
@@ -35,7 +38,13 @@ def project() -> None:
             schema.install(dsn)
             install(dsn)
             _follow(dsn, asked_to_end)
-    except (EmbeddedPostgresError, psycopg.OperationalError) as error:
+    except (
+        EmbeddedPostgresError,
+        ProjectionError,
+        RebuildRunningError,
+        UnknownEventError,
+        psycopg.OperationalError,
+    ) as error:
         typer.echo(f"The followers can't start. {error}", err=True)
         raise typer.Exit(1) from None
 
