@@ -3,16 +3,19 @@
 `docs/settings.md` is generated from this file.
 """
 
+import re
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
 class Settings(BaseSettings):
     """Settings of the server and of the commands that work on its database."""
 
-    model_config = SettingsConfigDict(env_prefix="HOTSLOT_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="HOTSLOT_", env_ignore_empty=True, extra="ignore")
 
     database_url: SecretStr | None = Field(
         default=None,
@@ -28,8 +31,9 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=64, description="Number of serving processes.")
     admin_key: SecretStr | None = Field(
         default=None,
-        description="Becomes the first admin key when there is none yet (24 characters or more). "
-        "Unset, one is made and printed once.",
+        min_length=1,
+        description="Becomes the first admin key when there is none yet: visible ASCII, and best "
+        "24 random characters or more. Unset or empty, one is made and printed once.",
     )
     pg_bin: Path | None = Field(
         default=None,
@@ -37,11 +41,18 @@ class Settings(BaseSettings):
         "of those in the wheel.",
     )
 
+    @field_validator("admin_key")
+    @classmethod
+    def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not _VISIBLE.fullmatch(key.get_secret_value()):
+            raise ValueError("an API key has visible ASCII characters only, without spaces")
+        return key
+
 
 class ClientSettings(BaseSettings):
     """Settings of the commands that talk to a server."""
 
-    model_config = SettingsConfigDict(env_prefix="HOTSLOT_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="HOTSLOT_", env_ignore_empty=True, extra="ignore")
 
     url: str = Field(default="http://127.0.0.1:8000", description="The server to talk to.")
     key: SecretStr | None = Field(default=None, description="The API key to show to it.")

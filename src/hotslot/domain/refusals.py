@@ -94,7 +94,7 @@ class BackupCannotActivate(Refusal, frozen=True, kw_only=True):
         activate = Remedy(
             "unregister-and-activate",
             f"{_unregister(self.deployment).description}, "
-            f"then {_activate(self.deployment).description}",
+            f"then activate it: PUT {_path(self.deployment)}/activation",
         )
         return _nominate(self.deployment), activate
 
