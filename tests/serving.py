@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,15 @@ _LISTENS = re.compile(r"Hotslot listens on (http://\S+)")
 class Server:
     """A `hotslot serve` process."""
 
-    def __init__(self, dsn: str | None, *, port: int = 0, log: Path | None = None, **env: str):
+    def __init__(
+        self,
+        dsn: str | None,
+        *,
+        port: int = 0,
+        log: Path | None = None,
+        program: Sequence[str] = ("-m", "hotslot"),
+        **env: str,
+    ):
         variables = {
             name: value for name, value in os.environ.items() if not name.startswith("HOTSLOT_")
         }
@@ -31,7 +39,7 @@ class Server:
             variables["HOTSLOT_DATABASE_URL"] = dsn
         self._log = log.open("ab") if log else None
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "hotslot", "serve"],
+            [sys.executable, *program, "serve"],
             env=variables,
             stdout=subprocess.PIPE,
             stderr=self._log or subprocess.DEVNULL,
