@@ -22,10 +22,13 @@ from hotslot.api.worker import DSN_VARIABLE
 from hotslot.cli.followers import FollowerProcess
 from hotslot.ledger import schema
 from hotslot.ledger.database import open_database
+from hotslot.ledger.mapper import UnknownEventError
 from hotslot.ledger.postgres import EmbeddedPostgresError
 from hotslot.settings import Settings
 from hotslot.supervision import SUPERVISOR_VARIABLE
 from projections.install import install
+from projections.projection import ProjectionError
+from projections.rebuild import RebuildRunningError
 
 GRACE_SECONDS = 5
 """Requests under way have this long to end when the server is stopped."""
@@ -48,7 +51,14 @@ def run(settings: Settings) -> None:
             _prepare(dsn, settings)
             with FollowerProcess(dsn) as followers:
                 _serve(settings, dsn, listener, followers)
-    except (EmbeddedPostgresError, psycopg.OperationalError, OSError) as error:
+    except (
+        EmbeddedPostgresError,
+        ProjectionError,
+        RebuildRunningError,
+        UnknownEventError,
+        psycopg.OperationalError,
+        OSError,
+    ) as error:
         raise ServerError(str(error)) from error
 
 
