@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.calls import Caller, done, position_of, problem
+from tests.api.calls import Caller, done, in_a_moment, position_of, problem, until_expired
 
 Step = Callable[[], Any]
 
@@ -108,14 +108,19 @@ def test_before_it_was_issued_there_is_no_license(
 
 
 def test_an_end_by_time_shows_from_that_time_on(api: Caller):
-    """Nothing was recorded at that instant: it lies between two events."""
-    lic = done(api.issue(expires_at="2999-01-01T00:00:00Z"), 201)["id"]
-    issued = api.license(lic)
-    assert api.license(lic, as_of=issued["position"])["status"] == "valid"
-    done(api.change(lic, "renewal", expires_at="2020-01-01T00:00:00Z"))
-    renewed = api.license(lic)["position"]
-    assert api.license(lic, as_of=renewed)["status"] == "expired"
-    assert api.license(lic, as_of=issued["position"])["status"] == "valid"
+    """Nothing is recorded at that instant: as of every event before it, the license is valid."""
+    ends_at = in_a_moment()
+    lic = api.issued(expires_at=ends_at)
+    active = f"a@{lic}"
+    position = done(api.activate(active, lic))["position"]
+    until_expired(api, lic)
+    last = api.trail(license=lic)[-1]["at"]
+    for as_of, status in [(position, "valid"), (last, "valid"), (ends_at, "expired")]:
+        assert api.license(lic, as_of=as_of)["status"] == status
+        assert api.deployment(active, as_of=as_of)["capabilities"]["process"] == (status == "valid")
+    renewed = position_of(api.change(lic, "renewal", expires_at=None))
+    assert api.license(lic, as_of=renewed)["status"] == "valid"
+    assert api.license(lic, as_of=ends_at)["status"] == "expired"
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,12 @@ def test_also_when_the_license_has_come_to_its_end_since(
     assert answer(api.change(license_id, "resize", again, slots=2)) == answer(resized)
 
 
+def test_a_key_that_is_revoked_since_is_shown_again_as_it_was(api: Caller, once: dict[str, str]):
+    first = api.key("operator", once)
+    done(api.http.delete(f"/v1/keys/{done(first, 201)['id']}"))
+    assert answer(api.key("operator", once)) == answer(first)
+
+
 @pytest.mark.parametrize(
     "other",
     [

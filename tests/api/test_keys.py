@@ -79,9 +79,11 @@ def test_a_revoked_key_stops_working_in_every_process_within_a_second(
                 there = Caller(other)
                 eventually(lambda there=there: works(there))  # type: ignore[misc]
                 done(here.http.delete(f"/v1/keys/{made['id']}"))
-                revoked_at = time.monotonic()
+                revoked_at = asked_at = time.monotonic()
                 while works(there):
-                    assert time.monotonic() - revoked_at < 1
+                    # However long the answer took: what was asked a second later is refused.
+                    assert asked_at - revoked_at < 1
+                    asked_at = time.monotonic()
                 # Once it is known there, it stays so.
                 assert not works(there)
 

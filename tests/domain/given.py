@@ -2,8 +2,8 @@
 
     given(issued(), activated("a")).when(nominate("b")).refused(NotABackup(...))
 
-A decision sees the streams that its command says it reads, and no others: a stream that a command
-forgets to name is a failing test.
+A decision sees the streams that its command says it reads, and no others, and may write to no
+others: a stream that a command forgets to name is a failing test.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -48,16 +48,20 @@ class Given:
 
     def when(self, command: Command, asker: Asker = ANYONE, at: datetime = NOW) -> "Then":
         """Someone asks for this."""
-        read = self._read_by(command)
+        seen = self._read_by(command)
+        read = States(seen)
         decision = command.decide(read, asker, at)
         record = command.refused(read, asker, decision) if isinstance(decision, Refusal) else None
+        written = [record] if isinstance(decision, Refusal) else decision
+        # What is written to a stream rests on its version, so it has to be read.
+        assert {stream_of(event) for event in written if event is not None} <= seen.keys()
         return Then(decision, record)
 
-    def _read_by(self, command: Command) -> States:
+    def _read_by(self, command: Command) -> dict[str, State]:
         seen: dict[str, State] = {}
         while unseen := [s for s in command.reads(States(seen)) if s not in seen]:
             seen.update({stream: self.states.get(stream) for stream in unseen})
-        return States(seen)
+        return seen
 
     def license(self, license_id: str = "lic") -> License:
         """The license as it is now."""
