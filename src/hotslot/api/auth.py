@@ -24,6 +24,13 @@ _RIGHTS: dict[KeyRole, frozenset[Right]] = {
     KeyRole.NODE: frozenset({"act", "read"}),
 }
 _ACTIVATION_KEY_RIGHTS: frozenset[Right] = frozenset({"act", "read"})
+_IN_WORDS: dict[Right, str] = {
+    "manage": "Changing licenses and API keys",
+    "act": "Acting on deployments",
+    "read": "Reading licenses and deployments",
+    "read-trail": "Reading the audit trail",
+    "read-keys": "Listing API keys",
+}
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -43,7 +50,8 @@ class Credential(msgspec.Struct, frozen=True):
 
         """
         if right not in self.rights:
-            raise forbidden(f"This key has a role without the right to {right}.")
+            roles = " or ".join(role for role, rights in _RIGHTS.items() if right in rights)
+            raise forbidden(f"{_IN_WORDS[right]} takes an API key of role {roles}.")
         if self.deployment is not None and deployment != self.deployment:
             raise forbidden(f"This key acts for the deployment {self.deployment} only.")
 

@@ -16,6 +16,9 @@ from pydantic import (
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$"
 """Ids are safe in paths, streams and logs."""
 
+TEXT_PATTERN = r"^[^\x00-\x1f\x7f]+$"
+REASON_PATTERN = r"^[^\x00-\x1f\x7f]*$"
+
 NUL_FREE = r"^[^\x00]*$"
 """PostgreSQL has no text with a NUL in it."""
 
@@ -38,8 +41,8 @@ def _years_that_fit(value: datetime) -> datetime:
 
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
-Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Reason = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=TEXT_PATTERN)]
+Reason = Annotated[str, Field(max_length=1000, pattern=REASON_PATTERN)]
 Time = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_years_that_fit)]
 Slots = Annotated[int, Field(ge=1, le=MAX_SLOTS, strict=True)]
 
