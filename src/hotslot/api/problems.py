@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from hotslot.api.complaints import complaint
 from hotslot.api.freshness import ProjectionBehindError
 from hotslot.api.shapes import Problem
 from hotslot.domain.refusals import Explanation, Remedy
@@ -199,10 +200,7 @@ _DETAILS = {
 
 
 def _invalid_input(request_id: str, error: RequestValidationError) -> Response:
-    errors = [
-        {"field": ".".join(str(part) for part in each["loc"]), "message": each["msg"]}
-        for each in error.errors()
-    ]
+    errors = [complaint(each) for each in error.errors()]
     detail = "; ".join(f"{each['field']}: {each['message']}" for each in errors)
     return problem(
         request_id,
