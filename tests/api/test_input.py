@@ -304,3 +304,37 @@ def test_half_a_request_is_no_fault_of_the_server(nobody: Caller, nothing_record
     with socket.create_connection((url.host, url.port or 80), timeout=10) as raw:
         raw.sendall(b"GET / HTTP/9.9\r\n\r\n")
         assert b" 400 " in raw.recv(4096).partition(b"\r\n")[0]
+
+
+COMPLAINTS: list[tuple[dict[str, Any], str]] = [
+    ({**ISSUE, "id": "a b"}, "body.id: must have 1 to 128 letters, digits and . _ ~ - : @, and "),
+    ({**ISSUE, "customer": "a\nb"}, "body.customer: must not be empty or have control characters"),
+    ({**ISSUE, "reason": "a\nb"}, "body.reason: must not have control characters"),
+    ({**ISSUE, "colour": "red"}, "body.colour: is not a field of this call"),
+    ({**ISSUE, "slots": 0}, "body.slots: input should be greater than or equal to 1"),
+    ({**ISSUE, "expires_at": "soon"}, "body.expires_at: use an RFC 3339 time such as 2026-01-31"),
+    ({"slots": 1, "product": "p"}, "body.customer: is missing"),
+]
+
+
+@pytest.mark.parametrize(("body", "told"), COMPLAINTS)
+def test_a_person_is_told_what_is_wrong(
+    api: Caller, nothing_recorded: None, body: dict[str, Any], told: str
+):
+    answer = api.http.post("/v1/licenses", json=body)
+    assert problem(answer, 422, "invalid-input")["detail"].startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[]", "body: must be a JSON object"),
+        ('{"slots":', "body: is not valid JSON, at character 9: Expecting value"),
+        ("", "body: is missing"),
+    ],
+)
+def test_a_person_is_told_what_is_wrong_with_a_body(
+    api: Caller, nothing_recorded: None, content: str, told: str
+):
+    answer = api.http.post("/v1/licenses", content=content, headers=JSON)
+    assert problem(answer, 422, "invalid-input")["detail"] == told

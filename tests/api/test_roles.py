@@ -229,6 +229,23 @@ def test_every_route_is_in_the_matrix(api: Caller):
     assert documented == set(ROUTES) | set(OPEN) - {"GET /docs", "GET /openapi.json"}
 
 
+@pytest.mark.parametrize(
+    ("route", "roles"),
+    [
+        ("POST /v1/licenses", "admin"),
+        ("GET /v1/audit", "admin or operator or auditor"),
+        ("GET /v1/keys", "admin or auditor"),
+        ("PUT /v1/deployments/{deployment}/activation", "admin or operator or node"),
+    ],
+)
+def test_who_may_not_is_told_which_roles_may(
+    api: Caller, callers: dict[str, Caller], node: str, route: str, roles: str
+):
+    who = next(who for who in (AUDITOR, NODE) if who not in ROUTES[route].may)
+    answer = ROUTES[route].call(callers[who], Stage("lic", "", "a", node, "key"))
+    assert f"an API key of role {roles}." in problem(answer, 403, "forbidden")["detail"]
+
+
 def test_a_node_acts_for_its_deployment_only(
     api: Caller, callers: dict[str, Caller], node: str, released: None
 ):
