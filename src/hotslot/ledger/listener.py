@@ -32,17 +32,18 @@ class Listener:
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.get_running_loop().remove_reader(self._file)
         if self.lost.done():
             self.lost.exception()  # it has been looked at
+        else:
+            asyncio.get_running_loop().remove_reader(self._file)
 
     def _read(self) -> None:
         try:
             self._connection.pgconn.consume_input()
         except psycopg.OperationalError as error:
+            # Now or never: the file is closed with this, and its number may be another one's next.
             asyncio.get_running_loop().remove_reader(self._file)
-            if not self.lost.done():
-                self.lost.set_exception(error)
+            self.lost.set_exception(error)
             return
         self._hand_out()
 
