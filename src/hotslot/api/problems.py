@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
+import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +20,9 @@ from hotslot.ledger.submission import (
     LedgerUnavailableError,
     PreconditionFailedError,
 )
+
+_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+"""What reads meet when the database is out of reach, or their session with it has ended."""
 
 _log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -109,6 +113,7 @@ def install(app: FastAPI) -> None:
         PreconditionFailedError,
         IdempotencyKeyReusedError,
         LedgerUnavailableError,
+        *_LOST,
         ProjectionBehindError,
         RequestValidationError,
         HTTPException,
@@ -146,13 +151,15 @@ def _tell(request_id: str, error: Exception) -> Response:  # noqa: PLR0911 - one
                 detail="This Idempotency-Key came before with another method, path or body. "
                 "Use a fresh key for a new request.",
             )
-        case LedgerUnavailableError():
+        case LedgerUnavailableError() | psycopg.OperationalError() | psycopg.InterfaceError():
+            if isinstance(error, _LOST):
+                _log.warning("database-lost", error=type(error).__name__, detail=str(error))
             return problem(
                 request_id,
                 status=503,
                 code="ledger-unavailable",
                 title="The ledger is out of reach",
-                detail="The database can't be reached, so whether the command was recorded is not "
+                detail="The database can't be reached, so whether a command was recorded is not "
                 "known. Repeat it with the same Idempotency-Key: it takes effect once.",
                 headers={"Retry-After": "1"},
             )
