@@ -36,7 +36,7 @@ def test_it_starts_keeps_its_data_and_is_set_up_for_a_ledger(person: Person) -> 
             "TimeZone": "UTC",
             "jit": "off",
             "autovacuum": "on",
-            "max_connections": "100",
+            "max_connections": "200",
             "shared_buffers": "128MB",
         }
         assert {name: served.ask(f"SHOW {name}")[0][0] for name in wanted} == wanted

@@ -22,7 +22,7 @@ unix_socket_directories = {sockets}
 unix_socket_permissions = 0700
 hba_file = {hba}
 ident_file = {ident}
-max_connections = 100
+max_connections = 200
 
 # What was answered as done must be there after a power cut.
 fsync = on
