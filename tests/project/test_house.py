@@ -6,7 +6,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # About 400, and a little more where a list of like things is one thing.
-LINES = 475
+LINES = 430
 SAYS_NOTHING = {"common", "helper", "helpers", "misc", "shared", "util", "utils"}
 ROOMS = ("src", "projections", "tests", "bench", "docs")
 FILES = [

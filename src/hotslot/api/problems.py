@@ -14,7 +14,8 @@ from starlette.responses import Response
 from hotslot.api.complaints import complaint
 from hotslot.api.freshness import ProjectionBehindError
 from hotslot.api.shapes import Problem
-from hotslot.domain.refusals import Explanation, Remedy
+from hotslot.domain.refusals import Explanation
+from hotslot.domain.remedies import Remedy
 from hotslot.ledger.submission import (
     IdempotencyKeyReusedError,
     LedgerUnavailableError,

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from hotslot.domain.events import Actor
 from hotslot.domain.license import Status
-from hotslot.domain.refusals import Remedy
+from hotslot.domain.remedies import Remedy
 
 Time = Annotated[
     str, Meta(description="RFC 3339, UTC, microseconds.", extra_json_schema={"format": "date-time"})

@@ -8,12 +8,8 @@ from typing import ClassVar
 
 import msgspec
 
-
-class Remedy(msgspec.Struct, frozen=True):
-    """A way out of a refusal: what to do, and the call that does it."""
-
-    action: str
-    description: str
+from hotslot.domain import remedies
+from hotslot.domain.remedies import Remedy
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -46,35 +42,6 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         return Explanation(self.code, self.status, self.title, self.detail(), self.remedies())
 
 
-def _deactivate(deployment: str) -> Remedy:
-    return Remedy("deactivate", f"Deactivate {deployment}: DELETE {_path(deployment)}/activation")
-
-
-def _unregister(deployment: str) -> Remedy:
-    return Remedy("unregister", f"Unregister {deployment}: DELETE {_path(deployment)}/backup")
-
-
-def _activate(deployment: str) -> Remedy:
-    return Remedy("activate", f"Activate {deployment}: PUT {_path(deployment)}/activation")
-
-
-def _register(deployment: str) -> Remedy:
-    return Remedy(
-        "register", f"Register {deployment} as a hot backup: PUT {_path(deployment)}/backup"
-    )
-
-
-def _nominate(deployment: str, replaces: str | None = None) -> Remedy:
-    instead = f' with {{"replaces": "{replaces}"}}' if replaces else ""
-    return Remedy(
-        "nominate", f"Nominate {deployment}: POST {_path(deployment)}/nomination{instead}"
-    )
-
-
-def _path(deployment: str) -> str:
-    return f"/v1/deployments/{deployment}"
-
-
 class BackupCannotActivate(Refusal, frozen=True, kw_only=True):
     """A deployment that is registered as a backup was to be activated."""
 
@@ -91,12 +58,10 @@ class BackupCannotActivate(Refusal, frozen=True, kw_only=True):
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
-        activate = Remedy(
-            "unregister-and-activate",
-            f"{_unregister(self.deployment).description}, "
-            f"then activate it: PUT {_path(self.deployment)}/activation",
+        return (
+            remedies.nominate(self.deployment),
+            remedies.unregister_and_activate(self.deployment),
         )
-        return _nominate(self.deployment), activate
 
 
 class ActiveCannotBeBackup(Refusal, frozen=True, kw_only=True):
@@ -115,7 +80,7 @@ class ActiveCannotBeBackup(Refusal, frozen=True, kw_only=True):
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
-        return _deactivate(self.deployment), _register(self.deployment)
+        return remedies.deactivate(self.deployment), remedies.register(self.deployment)
 
 
 class OfflineBackupCannotBeNominated(Refusal, frozen=True, kw_only=True):
@@ -135,7 +100,11 @@ class OfflineBackupCannotBeNominated(Refusal, frozen=True, kw_only=True):
 
     def remedies(self) -> tuple[Remedy, ...]:
         active = self.actives[0] if len(self.actives) == 1 else "{active deployment}"
-        return _deactivate(active), _unregister(self.deployment), _activate(self.deployment)
+        return (
+            remedies.deactivate(active),
+            remedies.unregister(self.deployment),
+            remedies.activate(self.deployment),
+        )
 
 
 class BoundToAnotherLicense(Refusal, frozen=True, kw_only=True):
@@ -157,7 +126,7 @@ class BoundToAnotherLicense(Refusal, frozen=True, kw_only=True):
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
-        release = _deactivate if self.role == "active" else _unregister
+        release = remedies.deactivate if self.role == "active" else remedies.unregister
         return (release(self.deployment),)
 
 
@@ -180,8 +149,10 @@ class NoFreeSlot(Refusal, frozen=True, kw_only=True):
 
     def remedies(self) -> tuple[Remedy, ...]:
         return (
-            _deactivate(self.holders[0] if len(self.holders) == 1 else "{one of the holders}"),
-            _register(self.deployment),
+            remedies.deactivate(
+                self.holders[0] if len(self.holders) == 1 else "{one of the holders}"
+            ),
+            remedies.register(self.deployment),
             Remedy("resize", f"Get more slots: POST /v1/licenses/{self.license}/resize"),
         )
 
@@ -199,7 +170,7 @@ class NotActive(Refusal, frozen=True, kw_only=True):
         return f"{self.deployment} is {self.role}, not active: there is nothing to deactivate."
 
     def remedies(self) -> tuple[Remedy, ...]:
-        return (_unregister(self.deployment),) if self.role == "backup" else ()
+        return (remedies.unregister(self.deployment),) if self.role == "backup" else ()
 
 
 class NotABackup(Refusal, frozen=True, kw_only=True):
@@ -220,9 +191,9 @@ class NotABackup(Refusal, frozen=True, kw_only=True):
     def remedies(self) -> tuple[Remedy, ...]:
         # A nominated one that is active, and an unregistered one that is unlicensed, are as wanted.
         if self.role == "active" and self.command != "nominate":
-            return (_deactivate(self.deployment),)
+            return (remedies.deactivate(self.deployment),)
         if self.role == "unlicensed" and self.command != "unregister":
-            return (_register(self.deployment),)
+            return (remedies.register(self.deployment),)
         return ()
 
 
@@ -242,7 +213,7 @@ class ActiveIsAmbiguous(Refusal, frozen=True, kw_only=True):
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
-        return tuple(_nominate(self.deployment, active) for active in self.actives[:_NAMED])
+        return tuple(remedies.nominate(self.deployment, active) for active in self.actives[:_NAMED])
 
 
 class ReplacedIsNotActive(Refusal, frozen=True, kw_only=True):
@@ -262,8 +233,8 @@ class ReplacedIsNotActive(Refusal, frozen=True, kw_only=True):
 
     def remedies(self) -> tuple[Remedy, ...]:
         if not self.actives:
-            return (_nominate(self.deployment),)
-        return tuple(_nominate(self.deployment, active) for active in self.actives[:_NAMED])
+            return (remedies.nominate(self.deployment),)
+        return tuple(remedies.nominate(self.deployment, active) for active in self.actives[:_NAMED])
 
 
 class SlotsInUse(Refusal, frozen=True, kw_only=True):
@@ -284,7 +255,7 @@ class SlotsInUse(Refusal, frozen=True, kw_only=True):
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
-        return tuple(_deactivate(holder) for holder in self.holders[:_NAMED])
+        return tuple(remedies.deactivate(holder) for holder in self.holders[:_NAMED])
 
 
 class LicenseExpired(Refusal, frozen=True, kw_only=True):
