@@ -88,13 +88,12 @@ class Load:
 
     async def _ask(self, connection: Connection, asked: Asked, patient: bool) -> Answer:
         self.asked.append(asked)
-        while True:
-            answer = await asked.send(connection)
-            if answer.status < 300:
-                break
+        answer = await asked.send(connection)
+        while answer.status >= 300:
             self.problems[answer.status, answer.code] += 1
             assert patient, answer
             await asyncio.sleep(0.1)  # as Retry-After has it, but impatiently
+            answer = await asked.send(connection)
         self.answered[asked.key] = answer
         if len(self.answered) >= self._wanted:
             self._enough.set()
@@ -108,7 +107,11 @@ class Load:
 
             async def client(connection: Connection) -> None:
                 for asked in waiting:
-                    again[asked.key] = await asked.send(connection, f"{asked.key}-again")
+                    answer = await asked.send(connection, f"{asked.key}-again")
+                    while answer.status == 503:
+                        await asyncio.sleep(0.1)
+                        answer = await asked.send(connection, f"{asked.key}-again")
+                    again[asked.key] = answer
 
             await asyncio.gather(*map(client, connections))
         return again

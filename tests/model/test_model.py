@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from projections.catalogue import PROJECTIONS
@@ -16,8 +16,10 @@ LIGHT = settings(
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
+    # To shrink an example takes minutes; the heavy variant does.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
-HEAVY = settings(LIGHT, max_examples=250, stateful_step_count=60)
+HEAVY = settings(LIGHT, max_examples=250, stateful_step_count=60, phases=list(Phase))
 
 
 @pytest.fixture(scope="module")
