@@ -106,6 +106,14 @@ def reading(shape: type, errors: Iterable[int]) -> dict[str, Any]:
     return {"responses": _responses(shape, 200, errors), "response_model": None}
 
 
+def probe(shape: type, errors: Iterable[int]) -> dict[str, Any]:
+    """The documentation of a route for load balancers: a 503 shows what was found, too."""
+    responses = _responses(shape, 200, errors)
+    responses[503] = _error(503) | {"description": f"No. {_ERRORS[503]}"}
+    responses[503]["content"] |= _json(shape)
+    return {"responses": responses, "response_model": None}
+
+
 def install(app: FastAPI) -> None:
     """Make the app's OpenAPI document complete."""
 

@@ -8,7 +8,7 @@ from hotslot.api import shapes, views
 from hotslot.api.answers import answer, mark_repeated, refusal_of, refuse
 from hotslot.api.auth import Credential, activation_key_parts, authenticate
 from hotslot.api.bodies import ID_PATTERN, NominationBody, RegistrationBody, TakeRoleBody
-from hotslot.api.documentation import READ_ERRORS, command, reading
+from hotslot.api.documentation import READ_ERRORS, command, probe, reading
 from hotslot.api.fast_route import FastRoute
 from hotslot.api.problems import invalid
 from hotslot.api.reading import Reading
@@ -177,7 +177,7 @@ async def show_deployment(
     return answer(request, shape, position=read.position)
 
 
-@router.get("/active", **reading(shapes.Deployment, (*READ_ERRORS, 404, 503)))
+@router.get("/active", **probe(shapes.Deployment, (*READ_ERRORS, 404)))
 async def is_active(
     request: Request, deployment: DeploymentId, min_position: MinPosition = None
 ) -> Response:
@@ -188,7 +188,7 @@ async def is_active(
     )
 
 
-@router.get("/backup", **reading(shapes.Deployment, (*READ_ERRORS, 404, 503)))
+@router.get("/backup", **probe(shapes.Deployment, (*READ_ERRORS, 404)))
 async def is_backup(
     request: Request, deployment: DeploymentId, min_position: MinPosition = None
 ) -> Response:
