@@ -43,6 +43,7 @@ async def submit(
     `secret` is shown in the answer and kept sealed for a repeat of the request.
     """
     idempotency = await _idempotency_key(request, credential)
+    header_reason = reason_of(request)  # looked at in any case: a bad one is an error
     sealed = None
     if secret is not None and idempotency is not None:
         sealed = sealing.seal(secret, credential.secret, idempotency.key)
@@ -52,7 +53,7 @@ async def submit(
         request_id=request_id_of(request),
         trace_id=request.scope["hotslot.trace_id"],
         source=request.client.host if request.client else None,
-        reason=reason if reason is not None else reason_of(request),
+        reason=reason if reason is not None else header_reason,
         if_match=entity_tags.if_match(request),
         idempotency=idempotency,
         sealed_secret=sealed,
