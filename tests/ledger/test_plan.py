@@ -38,8 +38,7 @@ def planned(
 ) -> Plan:
     plan = Plan(known, refused_lately or {}, now)
     for each in submissions:
-        assert plan.is_ready_for(each)
-        plan.decide(each)
+        assert plan.decide(each)
     return plan
 
 
@@ -78,10 +77,13 @@ def test_what_a_decision_makes_known_late_is_missing():
     assert missing(nominate("b"), states, {"deployment:b": Versioned(0, None)}) == []
     known = {"license:l": Versioned(0, None), "deployment:b": Versioned(0, None)}
     plan = planned(issue("l"), known=known)
-    assert plan.is_ready_for(register("b", "l"))
-    assert not plan.is_ready_for(activate("a", "l"))
-    plan.decide(register("b", "l"))
-    assert plan.is_ready_for(nominate("b"))  # there is no former active one
+    assert not plan.decide(activate("a", "l"))
+    assert plan.decide(register("b", "l"))
+    assert plan.decide(nominate("b"))  # there is no former active one
+    assert [verdict.submission.command.name for verdict in plan.verdicts[1:]] == [
+        "register",
+        "nominate",
+    ]
 
 
 def test_positions_follow_the_head():

@@ -128,7 +128,7 @@ def test_own_commits_are_taken_in_without_being_read(dsn: str):
     async def scenario() -> None:
         async with following(dsn, before=1) as followed:
             # The ledger holds neither of them: they can't have come from there.
-            followed.tail.committed(1, [resized(2), resized(3)])
+            followed.tail.take_in(1, [resized(2), resized(3)])
             assert (followed.heard, followed.tail.position) == ([2, 3], 3)
 
     asyncio.run(scenario())
@@ -139,7 +139,7 @@ def test_own_commits_are_not_read_back(dsn: str):
         async with following(dsn) as followed:
             await followed.ledger.append(2)
             # Whether the tail has read them already or hears of them here first.
-            followed.tail.committed(0, [resized(1), resized(2)])
+            followed.tail.take_in(0, [resized(1), resized(2)])
             await followed.ledger.append()
             await followed.until_heard(3)
             assert followed.heard == [1, 2, 3]
@@ -150,7 +150,7 @@ def test_own_commits_are_not_read_back(dsn: str):
 def test_own_commits_behind_those_of_others_wait_their_turn(dsn: str):
     async def scenario() -> None:
         async with following(dsn) as followed:
-            followed.tail.committed(1, [resized(2)])
+            followed.tail.take_in(1, [resized(2)])
             assert followed.heard == []
             await followed.ledger.append(2)
             await followed.until_heard(2)

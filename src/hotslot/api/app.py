@@ -29,9 +29,10 @@ def create_app(dsn: str) -> FastAPI:
     # Its API docs need nothing from the internet: servers and auditors are often cut off from it.
     app = FastAPIOffline(title="Hotslot", version=__version__, lifespan=lifespan, redoc_url=None)
     app.state.backend = Backend(dsn)
-    for resource in (deployments, licenses, audit, keys, operations):
-        # Not include_router: a nested router is matched anew at every request, at a cost.
-        app.router.routes.extend(resource.router.routes)
+    for resource in (operations, keys, audit, licenses, deployments):
+        # Not include_router: a nested router is matched anew at every request, at a cost. First,
+        # before what the framework has put there, since routes are tried in their order.
+        app.router.routes[:0] = resource.router.routes
     problems.install(app)
     documentation.install(app)
     app.add_middleware(RequestMiddleware)

@@ -106,9 +106,9 @@ class Backend:
             freshness.reach(await projection_position(connection, freshness.projection))
 
     def _committed(self, head_before: int, recorded: Sequence[Recorded]) -> None:
-        for event in recorded:
-            self._saw(event)
-        self.tail.committed(head_before, recorded)
+        if not self.tail.take_in(head_before, recorded):
+            for event in recorded:
+                self._saw(event)
 
     def _saw(self, recorded: Recorded) -> None:
         self.keyring.apply(recorded)

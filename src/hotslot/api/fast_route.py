@@ -7,53 +7,79 @@ to the function. Whatever is unusual, and every error, goes FastAPI's way and is
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
+from starlette.types import Message, Receive, Scope, Send
 
 from hotslot.api.bodies import ID_PATTERN
 from hotslot.api.headers import header
 
 _ID = re.compile(ID_PATTERN)
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+class _UnusualError(Exception):
+    """The request is not for the short way. Holds the body, if it was read."""
+
+    def __init__(self, body: bytes | None = None) -> None:
+        super().__init__()
+        self.body = body
 
 
 class FastRoute(APIRoute):
     """A route whose path parameters are ids."""
 
-    def get_route_handler(self) -> Handler:
-        """The handler of a request: the short way, with FastAPI's behind it."""
-        careful = super().get_route_handler()
-        endpoint: Callable[..., Awaitable[Response]] = self.endpoint
-        ids = [(field.name, field.alias) for field in self.dependant.path_params]
-        takes_query = bool(self.dependant.query_params)
-        body = _BodyParameter.of(self)
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self._call: Callable[..., Awaitable[Response]] = endpoint
+        self._ids = [(field.name, field.alias) for field in self.dependant.path_params]
+        self._takes_query = bool(self.dependant.query_params)
+        self._body = _BodyParameter.of(self)
 
-        async def handle(request: Request) -> Response:
-            arguments: dict[str, Any] = {}
-            for name, alias in ids:
-                value = request.path_params[alias]
-                if not _ID.fullmatch(value):
-                    return await careful(request)
-                arguments[name] = value
-            if takes_query and request.scope["query_string"]:
-                return await careful(request)
-            if body is not None:
-                text = await request.body()
-                if text or body.required:
-                    if header(request, b"content-type") != "application/json":
-                        return await careful(request)
-                    try:
-                        arguments[body.name] = body.adapter.validate_json(text)
-                    except ValidationError:
-                        return await careful(request)
-            return await endpoint(request, **arguments)
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request: the short way, or else FastAPI's."""
+        request = Request(scope, receive, send)
+        try:
+            arguments = await self._arguments(request)
+        except _UnusualError as unusual:
+            if unusual.body is not None:
+                receive = _receive_again(unusual.body)
+            await super().handle(scope, receive, send)
+            return
+        response = await self._call(request, **arguments)
+        await response(scope, receive, send)
 
-        return handle
+    async def _arguments(self, request: Request) -> dict[str, Any]:
+        if request.method not in (self.methods or ()) or (
+            self._takes_query and request.scope["query_string"]
+        ):
+            raise _UnusualError
+        arguments: dict[str, Any] = {}
+        for name, alias in self._ids:
+            value = request.path_params[alias]
+            if not _ID.fullmatch(value):
+                raise _UnusualError
+            arguments[name] = value
+        if self._body is not None:
+            text = await request.body()
+            if text or self._body.required:
+                if header(request, b"content-type") != "application/json":
+                    raise _UnusualError(text)
+                try:
+                    arguments[self._body.name] = self._body.adapter.validate_json(text)
+                except ValidationError:
+                    raise _UnusualError(text) from None
+        return arguments
+
+
+def _receive_again(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
 
 
 class _BodyParameter:

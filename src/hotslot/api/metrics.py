@@ -34,7 +34,17 @@ REQUESTS = Histogram(
     registry=REGISTRY,
 )
 
+# Children of the two that every request meets: finding them by their labels takes a lock.
+_commands: dict[tuple[str, str], Counter] = {}
 _observers: dict[tuple[str, str, int], Histogram] = {}
+
+
+def count_command(command: str, outcome: str) -> None:
+    """Count one command."""
+    counter = _commands.get((command, outcome))
+    if counter is None:
+        counter = _commands[command, outcome] = COMMANDS.labels(command, outcome)
+    counter.inc()
 
 
 def observe_request(scope: Scope, status: int, seconds: float) -> None:

@@ -10,7 +10,7 @@ from hotslot.api import entity_tags, sealing
 from hotslot.api.auth import Credential
 from hotslot.api.backend import backend_of
 from hotslot.api.headers import header
-from hotslot.api.metrics import COMMANDS, REFUSALS
+from hotslot.api.metrics import REFUSALS, count_command
 from hotslot.api.problems import invalid, request_id_of
 from hotslot.domain.commands import Command
 from hotslot.ledger.submission import (
@@ -135,4 +135,4 @@ def _count(command: Command, outcome: Outcome) -> None:
                 REFUSALS.labels(outcome.explanation.code, "true").inc()
         case Repeated():
             became = "repeated"
-    COMMANDS.labels(command.name, became).inc()
+    count_command(command.name, became)

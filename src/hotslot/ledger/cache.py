@@ -32,20 +32,24 @@ class Cache:
         return entry
 
     def put(self, stream: str, entry: Versioned) -> None:
-        """Keep a state that was loaded from the ledger."""
+        """Keep a state that is in the ledger."""
         self._streams[stream] = entry
         self._streams.move_to_end(stream)
         while len(self._streams) > self._capacity:
             self._streams.popitem(last=False)
 
-    def apply(self, recorded: Recorded) -> None:
-        """Take in one committed event; one that is known already changes nothing."""
+    def note(self, recorded: Recorded) -> None:
+        """Take note of when an event was, and of a refusal."""
         at = recorded.context.at
         if self.last_time is None or at > self.last_time:
             self.last_time = at
         if isinstance(recorded.event, CommandRefused):
             key = refusal_key(recorded.stream, recorded.context, recorded.event)
             self.refused_lately[key] = at
+
+    def apply(self, recorded: Recorded) -> None:
+        """Take in one committed event; one that is known already changes nothing."""
+        self.note(recorded)
         entry = self._streams.get(recorded.stream)
         if entry is None or recorded.version <= entry.version:
             return

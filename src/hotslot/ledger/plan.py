@@ -107,6 +107,8 @@ class Plan:
         self.checks: dict[str, int] = {}
         self.drafts: list[Drafted] = []
         self.states: dict[str, State] = {stream: entry.state for stream, entry in known.items()}
+        self.left: dict[str, Versioned] = {}
+        """What the batch left of the streams that it wrote to, once it is settled."""
         self.suppressed: list[str] = []
         """Codes of the refusals that are not recorded because they were just now."""
         self._known = known
@@ -115,14 +117,15 @@ class Plan:
         self._refused_here: set[RefusalKey] = set()
         self._now = now
 
-    def is_ready_for(self, submission: Submission) -> bool:
-        """Whether every stream that the submission reads now is known."""
-        return not missing(submission, States(self.states), self._versions)
+    def decide(self, submission: Submission) -> bool:
+        """Decide one submission, after those before it.
 
-    def decide(self, submission: Submission) -> None:
-        """Decide one submission, none of whose streams may be missing, after those before it."""
+        False, and nothing is decided, when it reads a stream now that is not known.
+        """
         command, states = submission.command, States(self.states)
         reads = tuple(command.reads(states))
+        if not all(stream in self._versions for stream in reads):
+            return False
         for stream in reads:
             self.checks.setdefault(stream, self._known[stream].version)
         verdict = Verdict(submission, self._now, reads, [])
@@ -136,7 +139,7 @@ class Plan:
                 tag is not None and "*" in submission.if_match
             ):
                 verdict.failed_tag = PreconditionFailedError(tag)
-                return
+                return True
         decision = command.decide(states, submission.asker, self._now)
         context = Context(
             at=self._now,
@@ -154,6 +157,7 @@ class Plan:
         else:
             for event in decision:
                 self._draft(verdict, context, event)
+        return True
 
     def _is_repeated(self, context: Context, refused: CommandRefused) -> bool:
         key = refusal_key(stream_of(refused), context, refused)
@@ -212,4 +216,6 @@ class Plan:
             else:
                 left = States({stream: states[stream] for stream in verdict.reads})
                 outcomes.append(Done(tuple(recorded), left, position, verdict.at, before))
+        for draft in self.drafts:
+            self.left[draft.stream] = Versioned(draft.version, states[draft.stream])
         return outcomes

@@ -68,15 +68,16 @@ class Tail:
         self.last_contact = float("-inf")
         """When the ledger was last read, on the event loop's clock."""
 
-    def committed(self, head: int, recorded: Sequence[Recorded]) -> None:
-        """Take in what this process wrote itself behind `head`.
+    def take_in(self, head: int, recorded: Sequence[Recorded]) -> bool:
+        """Hand out what this process wrote itself behind `head`, so that it need not be read back.
 
-        Where nothing of others lies in between, it need not be read back.
+        Not where something of others lies in between that is to be read first.
         """
         if self.position != head:
-            return
+            return False
         for event in recorded:
             self._hand_out(event)
+        return True
 
     def _hand_out(self, event: Recorded) -> None:
         for subscriber in self._subscribers:

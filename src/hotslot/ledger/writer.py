@@ -249,9 +249,8 @@ class Writer:
                 if (idempotency.actor, idempotency.key) in seen:
                     return plan, batch[index:]
                 seen.add((idempotency.actor, idempotency.key))
-            if not plan.is_ready_for(waiting.submission):
+            if not plan.decide(waiting.submission):
                 return plan, batch[index:]
-            plan.decide(waiting.submission)
         return plan, []
 
     async def _gather(
@@ -260,26 +259,30 @@ class Writer:
         """The states that the batch reads, from the cache and else from the ledger."""
         known: dict[str, Versioned] = {}
         states: dict[str, State] = {}
-        while True:
-            found: dict[str, Versioned] = {}
+        pending = [waiting.submission for waiting in batch]
+        while pending:
             absent: dict[str, Versioned] = {}
-            for waiting in batch:
-                for stream in missing(waiting.submission, States(states), known):
-                    entry = self._cache.get(stream)
-                    if entry is None or fresh:
-                        absent[stream] = entry or Versioned(0, None)
-                    else:
-                        found[stream] = entry
+            lacking = []
+            for submission in pending:
+                while streams := missing(submission, States(states), known):
+                    entries = {stream: self._cache.get(stream) for stream in streams}
+                    if fresh or None in entries.values():
+                        lacking.append(submission)
+                        absent |= {s: entry or Versioned(0, None) for s, entry in entries.items()}
+                        break
+                    for stream, entry in entries.items():
+                        assert entry is not None
+                        known[stream] = entry
+                        states[stream] = entry.state
             if absent:
                 loaded = await load(connection, absent)
                 for stream, entry in loaded.items():
                     self._cache.put(stream, entry)
-                found.update(loaded)
+                    known[stream] = entry
+                    states[stream] = entry.state
                 self._due_for_snapshot.update(loaded.long)
-            if not found:
-                return known
-            known.update(found)
-            states.update((stream, entry.state) for stream, entry in found.items())
+            pending = lacking
+        return known
 
     def _now(self) -> datetime:
         """The time of the next events: not before those there are, within what clocks differ."""
@@ -341,8 +344,10 @@ class Writer:
             if not isinstance(outcome, PreconditionFailedError | Repeated)
             for event in outcome.recorded
         ]
+        for stream, entry in plan.left.items():
+            self._cache.put(stream, entry)
         for event in recorded:
-            self._cache.apply(event)
+            self._cache.note(event)
         if recorded:
             self._committed(head, recorded)
         for code in plan.suppressed:
