@@ -28,6 +28,8 @@ def create_app(dsn: str) -> FastAPI:
 
     # Its API docs need nothing from the internet: servers and auditors are often cut off from it.
     app = FastAPIOffline(title="Hotslot", version=__version__, lifespan=lifespan, redoc_url=None)
+    # A path with a slash too many is none of ours: 404, and no redirect to a guessed host.
+    app.router.redirect_slashes = False
     app.state.backend = Backend(dsn)
     for resource in (operations, keys, audit, licenses, deployments):
         # Not include_router: a nested router is matched anew at every request, at a cost. First,
