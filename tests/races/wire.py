@@ -75,6 +75,10 @@ class Connection:
         body = await self._reader.readexactly(int(headers.get("content-length", "0")))
         return Answer(int(first.split()[1]), headers, body)
 
+    def begin(self, request: bytes) -> None:
+        """Send a part of a request, and leave it at that."""
+        self._writer.write(request)
+
     async def close(self) -> None:
         self._writer.close()
         with contextlib.suppress(OSError):
