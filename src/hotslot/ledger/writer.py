@@ -64,6 +64,14 @@ _answers = msgspec.json.Decoder(Answer)
 _encode = msgspec.json.Encoder().encode
 
 
+class _UntoldError(Exception):
+    """What was committed could not be told. It must not be carried out once more."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__()
+        self.cause = cause
+
+
 class _Waiting:
     """A submission and the one who waits for its outcome."""
 
@@ -189,6 +197,9 @@ class Writer:
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
             _log.warning("ledger-unavailable", error=type(error).__name__, detail=str(error))
             await self._abandon(batch, LedgerUnavailableError())
+        except _UntoldError as error:
+            _log.exception("commands-not-answered")
+            await self._abandon(batch, error.cause)
         except Exception as error:  # noqa: BLE001 - those who wait must hear of it
             if len(batch) == 1:
                 _log.exception("command-failed", command=batch[0].submission.command.name)
@@ -216,7 +227,7 @@ class Writer:
         if not any(v.failed_tag and v.submission.idempotency for v in plan.verdicts):
             stale, repeated, head = await self._send(connection, plan)
             if stale is None and repeated is None:
-                self._settle(plan, batch, head)
+                self._tell(plan, batch, head)
                 return rest
         async with connection.transaction():
             await connection.execute(LOCK)
@@ -225,7 +236,7 @@ class Writer:
             stale, repeated, head = await self._send(connection, plan)
             assert stale is None, stale
             assert repeated is None, repeated
-        self._settle(plan, undecided, head)
+        self._tell(plan, undecided, head)
         return rest
 
     async def _decide(
@@ -335,6 +346,12 @@ class Writer:
             else:
                 waiting.settle(IdempotencyKeyReusedError())
         return undecided
+
+    def _tell(self, plan: Plan, batch: list[_Waiting], head: int) -> None:
+        try:
+            self._settle(plan, batch, head)
+        except Exception as error:
+            raise _UntoldError(error) from error
 
     def _settle(self, plan: Plan, batch: list[_Waiting], head: int) -> None:
         outcomes = plan.settle(head)
