@@ -53,7 +53,8 @@ class Ledger:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
             (NAME,),
         )
-        assert set(await cursor.fetchall()) == {(True,)}
+        # The tail may have ended the second one itself when it lost the first.
+        assert (True,) in await cursor.fetchall()
 
 
 class Followed(msgspec.Struct):

@@ -195,6 +195,23 @@ def test_who_follows_is_told_before_who_asked(dsn: str):
     asyncio.run(scenario())
 
 
+def test_what_is_committed_is_not_carried_out_again_when_telling_of_it_fails(dsn: str):
+    def fail(_head: int, _events: Sequence[Recorded]) -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> list[Recorded]:
+        async with writing(dsn, committed=fail) as writer:
+            results = await asyncio.gather(
+                *map(writer.submit, (issue("l"), issue("m"))), return_exceptions=True
+            )
+            assert [type(result) for result in results] == [ZeroDivisionError] * 2
+            async with writer._pool.connection() as connection:
+                return await recorded_events(connection)
+
+    events = asyncio.run(scenario())
+    assert [event.stream for event in events] == ["license:l", "license:m"]
+
+
 def test_a_client_that_goes_away_leaves_the_others_alone(dsn: str):
     async def scenario() -> list[Recorded]:
         async with writing(dsn) as writer:
