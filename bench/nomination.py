@@ -2,7 +2,7 @@
 
 The two licenses lie in one ledger, so that they share its size; what differs is their own history.
 On both, two deployments take turns: the backup is nominated (this is timed), and the one that it
-replaced is registered again.
+replaced is registered again, and the license is looked at.
 """
 
 import statistics
@@ -50,7 +50,7 @@ class Pair:
         self.active, self.backup = self.backup, self.active
 
     def swap(self, connection: Connection) -> float:
-        """Nominate the backup, then register the one that it replaced.
+        """Nominate the backup, then register the one that it replaced and look at the license.
 
         Returns the milliseconds that the nomination took.
         """
@@ -59,6 +59,8 @@ class Pair:
         )
         _, seconds = connection.timed(nominated)
         connection.call("PUT", f"/v1/deployments/{self.active}/backup", {"license": self.license})
+        # As operators do before a failover, and so that the view has caught up with the rest.
+        connection.call("GET", f"/v1/licenses/{self.license}")
         self.turn()
         return seconds * 1e3
 

@@ -18,6 +18,9 @@ from projections.slots.views import DeploymentView, Holder, LicenseView, Moment,
 BACKUPS_SHOWN = 100
 """How many backups a license shows of itself; `holders` has them all."""
 
+BACKUPS_READ = BACKUPS_SHOWN + 1
+"""One more: a nomination takes one away, and the answer still shows as many as there are."""
+
 # A license at a position: the last of its states until then.
 STATE = """
   JOIN LATERAL (
@@ -47,7 +50,7 @@ HOLDERS_SHOWN_NOW = f"""
        (SELECT {HOLDER} ORDER BY t.seat)::text
           FROM (SELECT * FROM slots.tenures AS t
                  WHERE t.license = l.license AND t.role = 'backup' AND t.to_position IS NULL
-                 ORDER BY t.seat LIMIT {BACKUPS_SHOWN}) AS t)
+                 ORDER BY t.seat LIMIT {BACKUPS_READ}) AS t)
 """  # noqa: S608 - made of the constants above
 
 # One license with those who hold a role on it.
@@ -156,7 +159,7 @@ async def license_view(
     # No more than there are: so the search ends with the last of them.
     active = await _held_at(connection, license_id, Role.ACTIVE, position, 0, view.used)
     backups = await _held_at(
-        connection, license_id, Role.BACKUP, position, 0, min(view.backup_count, BACKUPS_SHOWN)
+        connection, license_id, Role.BACKUP, position, 0, min(view.backup_count, BACKUPS_READ)
     )
     view.active.extend(sorted(map(_holder, active), key=lambda holder: holder.position))
     view.backups.extend(map(_holder, backups))

@@ -36,7 +36,7 @@ class LicenseView(msgspec.Struct, frozen=True):
     """Position of the last event that changed it."""
     active: list[Holder] = []
     backups: list[Holder] = []
-    """The first `BACKUPS_SHOWN` of them."""
+    """The first of them: one more than is shown of a license."""
 
     def status(self, at: datetime) -> Status:
         """The status that it has at a time."""

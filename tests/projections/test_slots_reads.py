@@ -52,7 +52,7 @@ def test_a_license_shows_its_first_backups_and_counts_them_all(dsn: str):
         view = read(dsn, lambda c: queries.license_view(c, "license-1", position))  # noqa: B023
         assert view is not None
         assert view.backup_count == len(names)
-        assert [backup.deployment for backup in view.backups] == names[: queries.BACKUPS_SHOWN]
+        assert [backup.deployment for backup in view.backups] == names[: queries.BACKUPS_READ]
 
 
 def test_holders_come_in_pages(dsn: str):

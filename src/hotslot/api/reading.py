@@ -14,6 +14,7 @@ from hotslot.api.problems import ProblemError, invalid
 from hotslot.api.shapes import write_time, write_time_or_null
 from hotslot.api.times import read_time
 from hotslot.domain.asker import Asker
+from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import Role, deployment_stream, license_stream
 from hotslot.domain.license import Status
 from hotslot.domain.refusals import Refusal, UnknownDeployment, UnknownLicense
@@ -139,7 +140,7 @@ class Reading:
                 shapes.ActiveHolder(h.deployment, h.mode, write_time(h.since), h.position)
                 for h in view.active
             ],
-            backups=[_backup(holder) for holder in view.backups],
+            backups=[_backup(holder) for holder in view.backups[: slots.BACKUPS_SHOWN]],
             backup_count=view.backup_count,
             position=view.position,
             as_of=self._as_of,
@@ -175,23 +176,39 @@ class Reading:
             )
         return shapes.Licenses([self._license(view) for view in page.rows], page.next)
 
+    async def license_ahead(self, deployment: str) -> LicenseView | None:
+        """The license of a deployment, read while a command on it is on its way to the ledger.
+
+        None when the projection is behind, or there is none.
+        """
+        state = (await self._backend.writer.load(deployment_stream(deployment))).state
+        if not isinstance(state, Deployment) or state.license is None:
+            return None
+        if self._backend.slots.is_behind(license_stream(state.license)):
+            return None
+        return await self._license_view(state.license)
+
     async def backups_left(
-        self, license_id: str, before: int, nominated: str | None
+        self, license_id: str, before: int, nominated: str | None, ahead: LicenseView | None
     ) -> list[shapes.BackupHolder]:
         """The first backups that a command left, to show with its answer.
 
         Commands that answer with a license take at most the nominated one from its backups. So the
-        list is that of `before`, the license's position until then, which the projection has
-        reached as a rule, without the nominated one. The command is recorded whatever the
-        projection does: should it not catch up, the list is as of where it stands.
+        list is that of `before`, the license's position until then, without the nominated one; and
+        `ahead` has it if it is of that position. The command is recorded whatever the projection
+        does: should it not catch up, the list is as of where it stands.
         """
-        with contextlib.suppress(ProjectionBehindError):
-            await self._backend.slots.wait_until(before)
-        async with self._pool.connection() as connection:
-            page = await slots.holders(
-                connection, license_id, role=Role.BACKUP, limit=slots.BACKUPS_SHOWN + 1
-            )
-        held = [_backup(holder) for holder in page.rows if holder.deployment != nominated]
+        if ahead is not None and ahead.position == before:
+            holders = ahead.backups
+        else:
+            with contextlib.suppress(ProjectionBehindError):
+                await self._backend.slots.wait_until(before)
+            async with self._pool.connection() as connection:
+                page = await slots.holders(
+                    connection, license_id, role=Role.BACKUP, limit=slots.BACKUPS_READ
+                )
+            holders = page.rows
+        held = [_backup(holder) for holder in holders if holder.deployment != nominated]
         return held[: slots.BACKUPS_SHOWN]
 
     async def deployment(self, asker: Asker, deployment: str) -> shapes.Deployment:

@@ -1,7 +1,9 @@
 """Deployments: activate, register, nominate, release, read."""
 
+import asyncio
 from typing import Annotated
 
+import psycopg
 from fastapi import APIRouter, Path, Request, Response
 
 from hotslot.api import shapes, views
@@ -17,6 +19,7 @@ from hotslot.api.submitting import submit
 from hotslot.domain import commands
 from hotslot.domain.events import BackupNominated, Recorded, Role
 from hotslot.ledger.submission import Done, Repeated
+from projections.slots.views import LicenseView
 
 router = APIRouter(
     route_class=FastRoute, prefix="/v1/deployments/{deployment}", tags=["deployments"]
@@ -130,7 +133,13 @@ async def nominate(
     credential = await _actor(request, deployment)
     body = body or NominationBody()
     nomination = commands.NominateBackup(deployment=deployment, replaces=body.replaces)
-    outcome = await submit(request, credential, nomination, body.reason, dry_run=body.dry_run)
+    # What the answer shows of the license is read meanwhile: a failover should not wait for it.
+    reading_ahead = asyncio.create_task(Reading(request).license_ahead(deployment))
+    try:
+        outcome = await submit(request, credential, nomination, body.reason, dry_run=body.dry_run)
+        ahead = await _if_read(reading_ahead)
+    finally:
+        reading_ahead.cancel()
     if (explanation := refusal_of(outcome)) is not None:
         return refuse(request, outcome, explanation)
     if isinstance(outcome, Repeated):
@@ -142,11 +151,18 @@ async def nominate(
     shape = shapes.Nomination(
         deployment=_after(outcome, deployment),
         replaced=_after(outcome, nominated.replaced) if nominated.replaced else None,
-        license=await license_after(request, outcome, nominated.license, deployment),
+        license=await license_after(request, outcome, nominated.license, deployment, ahead),
         position=position,
         dry_run=body.dry_run,
     )
     return answer(request, shape, position=position if body.dry_run else outcome.head)
+
+
+async def _if_read(reading_ahead: asyncio.Task[LicenseView | None]) -> LicenseView | None:
+    try:
+        return await reading_ahead
+    except psycopg.Error:
+        return None  # the command is recorded all the same
 
 
 async def _repeated_nomination(request: Request, deployment: str, outcome: Repeated) -> Response:

@@ -17,6 +17,7 @@ from hotslot.api.reading import Reading
 from hotslot.api.submitting import submit, unsealed
 from hotslot.domain import commands
 from hotslot.ledger.submission import Done, Outcome, Repeated
+from projections.slots.views import LicenseView
 
 router = APIRouter(route_class=FastRoute, prefix="/v1/licenses", tags=["licenses"])
 
@@ -135,7 +136,11 @@ async def _after(request: Request, outcome: Outcome, license_id: str) -> shapes.
 
 
 async def license_after(
-    request: Request, outcome: Done, license_id: str, nominated: str | None = None
+    request: Request,
+    outcome: Done,
+    license_id: str,
+    nominated: str | None = None,
+    ahead: LicenseView | None = None,
 ) -> shapes.License:
     """The license as a command left it. Its backups are listed in the projection only."""
     state = outcome.states.license(license_id)
@@ -143,7 +148,7 @@ async def license_after(
     backups: list[shapes.BackupHolder] = []
     if state.backup_count:
         read = Reading(request)
-        backups = await read.backups_left(license_id, outcome.license_before, nominated)
+        backups = await read.backups_left(license_id, outcome.license_before, nominated, ahead)
     return views.license(state, backups, outcome.at)
 
 
