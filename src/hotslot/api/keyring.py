@@ -27,6 +27,8 @@ class Keyring:
     def __init__(self) -> None:
         self._by_id: dict[str, Key] = {}
         self._by_digest: dict[str, Key] = {}
+        self._revoked_early: dict[str, Recorded] = {}
+        """Revocations that came before word of the key itself, which another process has made."""
 
     async def load(self, connection: AsyncConnection[Any]) -> None:
         """Read all keys from the ledger."""
@@ -40,11 +42,15 @@ class Keyring:
             return
         before = self._by_id.get(recorded.event.key)
         if before is None and isinstance(recorded.event, KeyRevoked):
-            return  # another process has just made it; the tail is yet to tell of both
+            self._revoked_early[recorded.event.key] = recorded
+            return
         if before is not None and before.revoked_at is not None:
             return  # for good, though the tail may tell of its making once more
         key = evolve(before, recorded)
         assert key is not None
+        if (revoked := self._revoked_early.pop(key.id, None)) is not None:
+            key = evolve(key, revoked)
+            assert key is not None
         self._by_id[key.id] = key
         if key.revoked_at is None:
             self._by_digest[key.sha256] = key
