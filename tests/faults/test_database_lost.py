@@ -22,7 +22,7 @@ from tests.faults.load import (
     effects,
 )
 from tests.faults.relay import Relay, relaying
-from tests.races.wire import Answer, Connection, connected
+from tests.races.wire import Answer, connected
 from tests.serving import Server
 
 Unique = Callable[[str], str]
@@ -89,8 +89,9 @@ async def assert_each_request_tells_it(url: str) -> None:
             assert (answer.status, answer.code) in OUT_OF_REACH, (method, path, answer)
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.headers["retry-after"] == "1"
+    async with connected(url) as (connection,):
         for path, status in (("/livez", 200), ("/metrics", 200), ("/readyz", 503)):
-            assert (await connections[0].ask("GET", path)).status == status
+            assert (await connection.ask("GET", path)).status == status
 
 
 @pytest.fixture
@@ -115,29 +116,23 @@ def test_a_database_that_goes_and_comes_back_costs_no_promise(
             await relay.cut()
             await asyncio.to_thread(own_postgres.stop)
             await assert_each_request_tells_it(server.url)
-            async with connected(server.url) as (connection,):
-                await asyncio.to_thread(own_postgres.start)
-                await relay.lead_to(own_postgres.dsn)
-                await load.until_answered(100)
-                await all_is_there(connection, own_postgres.dsn, load, running, server)
+            await asyncio.to_thread(own_postgres.start)
+            await relay.lead_to(own_postgres.dsn)
+            await load.until_answered(100)
+            await all_is_there(own_postgres.dsn, load, running, server)
 
     asyncio.run(scenario())
 
 
-async def all_is_there(
-    connection: Connection,
-    dsn: str,
-    load: Load,
-    running: "asyncio.Task[None]",
-    server: Server,
-) -> None:
+async def all_is_there(dsn: str, load: Load, running: "asyncio.Task[None]", server: Server) -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert server.process.poll() is None
     assert load.problems.keys() <= set(OUT_OF_REACH)
-    ready = await until_good(lambda: connection.ask("GET", "/readyz"))
-    path = f"/v1/audit?limit=1&min_position={ready.body['ledger']}"
-    await until_good(lambda: connection.ask("GET", path))
+    async with connected(server.url) as (connection,):
+        ready = await until_good(lambda: connection.ask("GET", "/readyz"))
+        path = f"/v1/audit?limit=1&min_position={ready.body['ledger']}"
+        await until_good(lambda: connection.ask("GET", path))
     found = await effects(server.url, lambda name: name.startswith("k-"))
     assert_what_was_answered_is_there(load, found)
     again = await load.ask_again(server.url)
@@ -157,8 +152,7 @@ def test_a_way_that_breaks_again_and_again_costs_no_promise(
             for _ in range(5):
                 await load.until_answered(30)
                 await relay.lead_to(own_postgres.dsn)  # breaks what is open
-            async with connected(server.url) as (connection,):
-                await load.until_answered(30)
-                await all_is_there(connection, own_postgres.dsn, load, running, server)
+            await load.until_answered(30)
+            await all_is_there(own_postgres.dsn, load, running, server)
 
     asyncio.run(scenario())
