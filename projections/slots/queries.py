@@ -21,6 +21,9 @@ BACKUPS_SHOWN = 100
 BACKUPS_READ = BACKUPS_SHOWN + 1
 """One more: a nomination takes one away, and the answer still shows as many as there are."""
 
+SEATS = 2**31 - 1
+"""More seats there can't be: their column is an integer."""
+
 # A license at a position: the last of its states until then.
 STATE = """
   JOIN LATERAL (
@@ -242,7 +245,7 @@ async def holders(
         InvalidCursorError: the cursor is none that this list gave.
 
     """
-    first_role, seat = _seat(cursor) if cursor else (role or Role.ACTIVE, 0)
+    first_role, seat = _seat(cursor, role) if cursor else (role or Role.ACTIVE, 0)
     last_role = role or Role.BACKUP
     if position is None:
         rows = await fetch(
@@ -336,8 +339,11 @@ def _tenure(row: tuple[Any, ...]) -> TenureView:
     )
 
 
-def _seat(cursor: str) -> tuple[Role, int]:
+def _seat(cursor: str, asked: Role | None) -> tuple[Role, int]:
     role, _, seat = cursor.partition(".")
-    if role not in (Role.ACTIVE, Role.BACKUP):
+    if role not in ((Role.ACTIVE, Role.BACKUP) if asked is None else (asked,)):
         raise InvalidCursorError(cursor)
-    return Role(role), number(seat)
+    after = number(seat)
+    if after >= SEATS:
+        raise InvalidCursorError(cursor)
+    return Role(role), after

@@ -106,6 +106,24 @@ def test_a_cursor_that_is_none(api: Caller, lists: Lists, name: str, bad: str):
     assert "cursor" in problem(answer, 422, "invalid-input")["detail"]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"cursor": f"active.{'9' * 18}"},
+        {"cursor": f"active.{2**31 - 1}"},
+        {"cursor": "backup.0", "role": "active"},
+        {"cursor": "active.0", "role": "backup"},
+    ],
+)
+@pytest.mark.parametrize("then", [False, True])
+def test_a_cursor_that_another_list_gave(
+    api: Caller, lists: Lists, asked: dict[str, str], then: bool
+):
+    at = {"as_of": str(api.license(lists.lic)["position"])} if then else {}
+    answer = api.http.get(f"/v1/licenses/{lists.lic}/deployments", params={**asked, **at})
+    assert "cursor" in problem(answer, 422, "invalid-input")["detail"]
+
+
 @pytest.mark.parametrize("path", ["/v1/licenses", "/v1/keys"])
 @pytest.mark.parametrize("bad", ["\x00", "a\x00b", "x" * 401])
 def test_a_cursor_that_is_no_id(api: Caller, path: str, bad: str):

@@ -83,10 +83,49 @@ def test_holders_come_in_pages(dsn: str):
         assert read(dsn, lambda c: pages(c, at, Role.BACKUP)) == [["x", "y"]]  # noqa: B023
 
 
-@pytest.mark.parametrize("cursor", ["active", "active.", "owner.1", "active.-1", "active.1x"])
-def test_a_cursor_of_no_list_is_refused(followed: str, cursor: str):
+@pytest.mark.parametrize("position", [None, 1])
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "active",
+        "active.",
+        "owner.1",
+        "active.-1",
+        "active.1x",
+        f"active.{2**31 - 1}",
+        f"backup.{'9' * 18}",
+        f"active.{'9' * 5000}",
+    ],
+)
+def test_a_cursor_of_no_list_is_refused(followed: str, cursor: str, position: int | None):
     with pytest.raises(InvalidCursorError):
-        read(followed, lambda c: queries.holders(c, "license-1", cursor=cursor))
+        read(
+            followed,
+            lambda c: queries.holders(c, "license-1", position=position, cursor=cursor),
+        )
+
+
+@pytest.mark.parametrize("position", [None, 1])
+@pytest.mark.parametrize("role", [Role.ACTIVE, Role.BACKUP])
+def test_a_cursor_of_the_last_seat_ends_the_list(followed: str, role: Role, position: int | None):
+    cursor = f"{role}.{queries.SEATS - 1}"
+    page = read(
+        followed,
+        lambda c: queries.holders(c, "license-1", role=role, position=position, cursor=cursor),
+    )
+    assert page == ([], None)
+
+
+@pytest.mark.parametrize("position", [None, 1])
+@pytest.mark.parametrize(("role", "cursor"), [(Role.ACTIVE, "backup.0"), (Role.BACKUP, "active.0")])
+def test_a_cursor_of_the_other_role_is_refused(
+    followed: str, role: Role, cursor: str, position: int | None
+):
+    with pytest.raises(InvalidCursorError):
+        read(
+            followed,
+            lambda c: queries.holders(c, "license-1", role=role, position=position, cursor=cursor),
+        )
 
 
 def test_a_mode_that_changes_begins_a_tenure(dsn: str):
