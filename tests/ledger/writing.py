@@ -33,7 +33,6 @@ async def writing(
     kind: type[Writer] = Writer,
     clock: Callable[[], datetime] = lambda: NOON,
     committed: Callable[[int, Sequence[Recorded]], None] = lambda _head, _events: None,
-    suppressed: Callable[[str], None] = lambda _code: None,
 ) -> AsyncIterator[Writer]:
     """A writer with a pool and a cache of its own, for the length of a block."""
     async with AsyncConnectionPool(
@@ -45,7 +44,6 @@ async def writing(
             Cache() if cache is None else cache,
             clock=clock,
             committed=committed,
-            suppressed=suppressed,
         )
         running = asyncio.create_task(writer.run())
         try:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from hotslot.api.backend import backend_of
 from hotslot.api.headers import header
 from hotslot.api.keyring import digest
-from hotslot.api.problems import ProblemError, forbidden, unauthenticated
+from hotslot.api.problems import forbidden, refused, unauthenticated
 from hotslot.domain.asker import Asker
 from hotslot.domain.events import Actor
 from hotslot.domain.keys import KeyRole
@@ -96,8 +96,7 @@ async def _by_activation_key(request: Request, activation_key: str) -> Credentia
     license_id, key_digest = activation_key_parts(activation_key)
     license_ = await backend_of(request).license(license_id) if license_id else None
     if license_ is None or license_.activation_key_sha256 != key_digest:
-        unknown = UnknownActivationKey().explain()
-        raise ProblemError(unknown.status, unknown.code, unknown.title, unknown.detail)
+        raise refused(UnknownActivationKey())
     asker = Asker(
         Actor("activation-key", license_.id), customer=license_.customer, license=license_.id
     )

@@ -12,7 +12,6 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from starlette.requests import Request
 
-from hotslot.api import metrics
 from hotslot.api.freshness import Freshness
 from hotslot.api.keyring import Keyring
 from hotslot.api.view_cache import ViewCache
@@ -74,7 +73,6 @@ class Backend:
             self._cache,
             clock=utc_now,
             committed=self._committed,
-            suppressed=lambda code: metrics.REFUSALS.labels(code, "false").inc(),
         )
 
     @property

@@ -16,11 +16,16 @@ from pydantic import (
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$"
 """Ids are safe in paths, streams and logs."""
 
-TEXT_PATTERN = r"^[^\x00-\x1f\x7f]+$"
-REASON_PATTERN = r"^[^\x00-\x1f\x7f]*$"
+TEXT_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
+REASON_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
 NUL_FREE = r"^[^\x00]*$"
 """PostgreSQL has no text with a NUL in it."""
+
+KEY_PATTERN = r"^[\x21-\x7e]+$"
+"""What a header can carry too. Whether a key fits is no matter of its form."""
+
+MAX_REASON = 1000
 
 MAX_SLOTS = 100_000
 
@@ -42,7 +47,8 @@ def _years_that_fit(value: datetime) -> datetime:
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=TEXT_PATTERN)]
-Reason = Annotated[str, Field(max_length=1000, pattern=REASON_PATTERN)]
+ActivationKey = Annotated[str, Field(max_length=300, pattern=KEY_PATTERN)]
+Reason = Annotated[str, Field(max_length=MAX_REASON, pattern=REASON_PATTERN)]
 Time = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_years_that_fit)]
 Slots = Annotated[int, Field(ge=1, le=MAX_SLOTS, strict=True)]
 
@@ -81,7 +87,7 @@ class TakeRoleBody(Body):
     """The license that the deployment is to have a role on, by its id or its activation key."""
 
     license: Id | None = None
-    activation_key: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    activation_key: ActivationKey | None = None
 
     @model_validator(mode="after")
     def _names_one(self) -> "TakeRoleBody":

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hotslot.api.bodies import ID_PATTERN, NUL_FREE, REASON_PATTERN, TEXT_PATTERN
+from hotslot.api.bodies import ID_PATTERN, KEY_PATTERN, NUL_FREE, REASON_PATTERN, TEXT_PATTERN
 
 _PATTERNS = {
     ID_PATTERN: "must have 1 to 128 letters, digits and . _ ~ - : @, and begin with a letter or "
     "digit",
     TEXT_PATTERN: "must not be empty or have control characters",
     REASON_PATTERN: "must not have control characters",
+    KEY_PATTERN: "must have visible ASCII characters only, without spaces",
     NUL_FREE: "must not have a NUL character",
 }
 

@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 
 from hotslot import __version__
 from hotslot.api import shapes
+from hotslot.api.bodies import MAX_REASON
 
 _SHAPES = (
     shapes.License,
@@ -66,7 +67,7 @@ _COMMAND_HEADERS = [
     {
         "name": "Hotslot-Reason",
         "in": "header",
-        "schema": {"type": "string", "maxLength": 1000},
+        "schema": {"type": "string", "maxLength": MAX_REASON},
         "description": "Why, for the audit trail, where there is no body; percent-encoded UTF-8.",
     },
 ]

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from hotslot.api.complaints import complaint
 from hotslot.api.freshness import ProjectionBehindError
 from hotslot.api.shapes import Problem
-from hotslot.domain.refusals import Explanation
+from hotslot.domain.refusals import Explanation, Refusal
 from hotslot.domain.remedies import Remedy
 from hotslot.ledger.submission import (
     IdempotencyKeyReusedError,
@@ -37,6 +37,7 @@ class ProblemError(Exception):
         super().__init__(detail)
         self.status, self.code, self.title, self.detail = status, code, title, detail
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.remedies: Sequence[Remedy] | None = None
 
 
 def unauthenticated(detail: str) -> ProblemError:
@@ -51,14 +52,17 @@ def forbidden(detail: str) -> ProblemError:
     return ProblemError(403, "forbidden", "Not allowed", detail)
 
 
-def not_found(detail: str) -> ProblemError:
-    """Nothing there, or nothing that this credential may see."""
-    return ProblemError(404, "not-found", "Not found", detail)
-
-
 def invalid(detail: str) -> ProblemError:
     """Input that can't be right."""
     return ProblemError(422, "invalid-input", "Invalid input", detail)
+
+
+def refused(refusal: Refusal) -> ProblemError:
+    """What no command was refused for, told as a command would be."""
+    told = refusal.explain()
+    error = ProblemError(told.status, told.code, told.title, told.detail)
+    error.remedies = told.remedies
+    return error
 
 
 def problem(
@@ -131,6 +135,7 @@ def _tell(request_id: str, error: Exception) -> Response:  # noqa: PLR0911 - one
                 code=error.code,
                 title=error.title,
                 detail=error.detail,
+                remedies=error.remedies,
                 headers=error.headers,
             )
         case PreconditionFailedError():

@@ -10,14 +10,14 @@ from fastapi import Request
 from hotslot.api import shapes, views
 from hotslot.api.backend import Pool, backend_of, utc_now
 from hotslot.api.freshness import Freshness, ProjectionBehindError
-from hotslot.api.problems import ProblemError, invalid
+from hotslot.api.problems import invalid, refused
 from hotslot.api.shapes import write_time, write_time_or_null
 from hotslot.api.times import read_time
 from hotslot.domain.asker import Asker
 from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import Role, deployment_stream, license_stream
 from hotslot.domain.license import Status
-from hotslot.domain.refusals import Refusal, UnknownDeployment, UnknownLicense
+from hotslot.domain.refusals import UnknownDeployment, UnknownLicense
 from projections.reading import InvalidCursorError, Page
 from projections.slots import queries as slots
 from projections.slots.views import DeploymentView, LicenseView, TenureView
@@ -26,6 +26,7 @@ from projections.slots.views import Moment as MomentView
 from projections.trail import queries as trail
 
 _MAX_POSITION = 2**62
+_DIGITS = 18
 
 
 class Reading:
@@ -76,9 +77,8 @@ class Reading:
 
     async def _resolve(self, as_of: str) -> None:
         if as_of.isascii() and as_of.isdigit():
-            position = int(as_of)
-            if position > _MAX_POSITION:
-                raise invalid(f"as_of {as_of} is ahead of the ledger.")
+            # Longer than any position, and perhaps than what can be converted.
+            position = int(as_of) if len(as_of) <= _DIGITS else _MAX_POSITION
             await self._wait_until(self._backend.slots, position, "as_of")
             await self._wait_until(self._backend.trail, position, "as_of")
             async with self._pool.connection() as connection:
@@ -103,7 +103,7 @@ class Reading:
         """
         view = await self._license_view(license_id)
         if view is None or not _may_see(asker, view.license, view.customer):
-            raise _unknown(UnknownLicense(license=license_id))
+            raise refused(UnknownLicense(license=license_id))
         return self._license(view)
 
     async def _license_view(self, license_id: str) -> LicenseView | None:
@@ -221,10 +221,10 @@ class Reading:
         view = await self._deployment_view(deployment)
         if view is None:
             if asker.is_limited:
-                raise _unknown(UnknownDeployment(deployment=deployment))
+                raise refused(UnknownDeployment(deployment=deployment))
             return self._never_seen(deployment)
         if not _may_see(asker, view.license, view.customer):
-            raise _unknown(UnknownDeployment(deployment=deployment))
+            raise refused(UnknownDeployment(deployment=deployment))
         return self._deployment(view)
 
     async def _deployment_view(self, deployment: str) -> DeploymentView | None:
@@ -340,11 +340,6 @@ async def _page(reading: Awaitable[Page[Row]]) -> Page[Row]:
 
 def _may_see(asker: Asker, license_id: str, customer: str) -> bool:
     return asker.customer in (None, customer) and asker.license in (None, license_id)
-
-
-def _unknown(refusal: Refusal) -> ProblemError:
-    told = refusal.explain()
-    return ProblemError(told.status, told.code, told.title, told.detail)
 
 
 def _backup(holder: HolderView) -> shapes.BackupHolder:

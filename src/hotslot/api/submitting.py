@@ -9,6 +9,7 @@ from starlette.requests import Request
 from hotslot.api import entity_tags, sealing
 from hotslot.api.auth import Credential
 from hotslot.api.backend import backend_of
+from hotslot.api.bodies import MAX_REASON, REASON_PATTERN
 from hotslot.api.headers import header
 from hotslot.api.metrics import REFUSALS, count_command
 from hotslot.api.problems import invalid, request_id_of
@@ -22,11 +23,9 @@ from hotslot.ledger.submission import (
     Submission,
 )
 
-MAX_REASON = 1000
-
 # The Idempotency-Key draft has a quoted string; plain tokens are what clients send.
 _IDEMPOTENCY_KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_REASON = re.compile(REASON_PATTERN)
 
 
 async def submit(
@@ -84,7 +83,7 @@ def reason_of(request: Request) -> str | None:
     if given is None:
         return None
     reason = unquote(given)
-    if len(reason) > MAX_REASON or _CONTROL.search(reason):
+    if len(reason) > MAX_REASON or not _REASON.fullmatch(reason):
         raise invalid(
             f"Hotslot-Reason may have {MAX_REASON} characters and no control characters. "
             "Percent-encode what is not ASCII."
@@ -131,8 +130,8 @@ def _count(command: Command, outcome: Outcome) -> None:
             became = "done" if outcome.recorded else "unchanged"
         case Refused():
             became = "refused"
-            if outcome.recorded:
-                REFUSALS.labels(outcome.explanation.code, "true").inc()
+            recorded = "true" if outcome.recorded else "false"
+            REFUSALS.labels(outcome.explanation.code, recorded).inc()
         case Repeated():
             became = "repeated"
     count_command(command.name, became)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -55,6 +56,7 @@ class FollowerProcess:
         pause, longest = _RESTART_SECONDS
         while not self._stopping.is_set():
             # In a session of its own: Ctrl-C is for the server, which ends it in its turn.
+            began = time.monotonic()
             with subprocess.Popen(
                 [sys.executable, "-m", "hotslot", "project"],
                 env=self._environment,
@@ -69,4 +71,7 @@ class FollowerProcess:
             if not self._stopping.is_set():
                 _log.warning("followers-ended", status=self._child.returncode, again_in=pause)
             self._stopping.wait(pause)
+            if time.monotonic() - began > longest * 2:
+                pause, longest = _RESTART_SECONDS
+                continue
             pause = min(pause * 2, longest)

@@ -1,4 +1,4 @@
-"""`hotslot project`: the followers alone, for a server that leaves the read side to them."""
+"""`hotslot project`: the followers alone; `hotslot serve` starts this command as a child."""
 
 import signal
 import sys
@@ -25,7 +25,8 @@ LOOK_SECONDS = 0.5
 def project() -> None:
     """Carry events from the ledger into the projections, until Ctrl-C.
 
-    Servers do this themselves. Any number of processes may: one is at work on each projection, and
+    `hotslot serve` starts this command as a child, so a server needs no other. Run it by itself,
+    here or on another machine, for more standbys: one process is at work on each projection, and
     another one takes over when it ends.
     """
     logs.configure()

@@ -41,7 +41,8 @@ def status(
 ) -> Json:
     """Show who holds what: all licenses, or one license, or one deployment.
 
-    An id that is no license's is looked up as a deployment's.
+    An id that is no license's is looked up as a deployment's. One that is neither's is told as
+    never seen; every deployment that the server has not heard of is unlicensed.
     """
     if id_ is None:
         if as_of is not None:
@@ -176,9 +177,18 @@ def _show_status(console: Console, answer: Json) -> None:
     if "licenses" in answer:
         show_licenses(console, answer)
     elif "capabilities" in answer:
+        if answer["since"] is None:
+            _say_never_seen(console, answer)
         show_deployment(console, answer)
     else:
         show_license(console, answer)
+
+
+def _say_never_seen(console: Console, deployment: Json) -> None:
+    when = "" if deployment["as_of"] is None else f" as of position {deployment['as_of']}"
+    nothing = "never seen: no deployment and no license of this id"
+    say(console, f"{cell(deployment['id'])} was {nothing}{when}.", "yellow")
+    console.print()
 
 
 def _show_history(console: Console, answer: Json) -> None:

@@ -9,23 +9,20 @@ from pydantic import ValidationError
 from hotslot.settings import Settings
 
 
+def _option(setting: str) -> Any:
+    """Make the option of a setting, which is explained where the setting is."""
+    return typer.Option(help=Settings.model_fields[setting].description)
+
+
 def serve(
     *,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes any.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Number of serving processes.")] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where the embedded PostgreSQL keeps its files.")
-    ] = None,
-    database_url: Annotated[
-        str | None, typer.Option(help="PostgreSQL to use instead of the embedded one.")
-    ] = None,
-    admin_key: Annotated[
-        str | None, typer.Option(help="Becomes the first admin key when there is none.")
-    ] = None,
-    pg_bin: Annotated[
-        Path | None, typer.Option(help="PostgreSQL programs for the embedded server.")
-    ] = None,
+    host: Annotated[str | None, _option("host")] = None,
+    port: Annotated[int | None, _option("port")] = None,
+    workers: Annotated[int | None, _option("workers")] = None,
+    data_dir: Annotated[Path | None, _option("data_dir")] = None,
+    database_url: Annotated[str | None, _option("database_url")] = None,
+    admin_key: Annotated[str | None, _option("admin_key")] = None,
+    pg_bin: Annotated[Path | None, _option("pg_bin")] = None,
 ) -> None:
     """Run the server until Ctrl-C. Options stand for the HOTSLOT_ variables of the same name."""
     given: dict[str, Any] = {

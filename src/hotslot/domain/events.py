@@ -60,6 +60,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One immutable fact."""
 
     type: ClassVar[str]
+    shape: ClassVar[int] = 1
+    """Raised when the fields change; hotslot.ledger.mapper lifts what was stored before."""
 
 
 class LicenseIssued(Event, frozen=True, kw_only=True):

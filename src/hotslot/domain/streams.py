@@ -3,13 +3,24 @@
 from hotslot.domain import deployment, keys, license  # noqa: A004 - the field's word
 from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import (
+    BackupNominated,
+    BackupRegistered,
+    BackupUnregistered,
     CommandRefused,
+    DeploymentActivated,
     DeploymentBound,
+    DeploymentDeactivated,
     DeploymentPromoted,
     DeploymentReleased,
     Event,
     KeyCreated,
     KeyRevoked,
+    LicenseIssued,
+    LicenseReinstated,
+    LicenseRenewed,
+    LicenseResized,
+    LicenseRevoked,
+    LicenseSuspended,
     Recorded,
     deployment_stream,
     key_stream,
@@ -31,8 +42,25 @@ def stream_of(event: Event) -> str:
             return key_stream(event.key)
         case CommandRefused(license=None, deployment=str(refused)):
             return deployment_stream(refused)
+        case CommandRefused(license=str(concerned)):
+            return license_stream(concerned)
+        case (
+            LicenseIssued()
+            | LicenseRenewed()
+            | LicenseResized()
+            | LicenseSuspended()
+            | LicenseReinstated()
+            | LicenseRevoked()
+            | DeploymentActivated()
+            | DeploymentDeactivated()
+            | BackupRegistered()
+            | BackupUnregistered()
+            | BackupNominated()
+        ):
+            return license_stream(event.license)
         case _:
-            return license_stream(event.license)  # type: ignore[attr-defined]
+            # Never the stream of something else: what it holds would not add up any more.
+            raise AssertionError(event)
 
 
 def evolve(state: State, recorded: Recorded) -> State:

@@ -4,6 +4,7 @@ The stored state is JSON: `{"v": shape, "context": {...}, "data": {...}}`. A sto
 rewritten; when a shape changes, `v` rises and an upcast lifts the older shape.
 """
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -16,9 +17,11 @@ E = TypeVar("E", bound=Event)
 class UnknownEventError(Exception):
     """The ledger holds an event that this version of the software does not know."""
 
-    def __init__(self, type_: str, position: int) -> None:
+    def __init__(self, type_: str, shape: int | None, position: int) -> None:
+        """`shape` is given where only the shape is unknown."""
+        what = repr(type_) if shape is None else f"shape {shape} of {type_!r}"
         super().__init__(
-            f"Unknown event {type_!r} at position {position}. It was written by a newer version "
+            f"Unknown event {what} at position {position}. It was written by a newer version "
             "of Hotslot, or by something else: install that version, nothing is skipped."
         )
 
@@ -31,6 +34,15 @@ class Stored(msgspec.Struct, Generic[E]):
     data: E
 
 
+UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""By type and shape: what makes of the fields of that shape those of the next one."""
+
+
+class _Head(msgspec.Struct):
+    v: int
+
+
+_head = msgspec.json.Decoder(_Head)
 _encoder = msgspec.json.Encoder()
 _decoders: dict[str, msgspec.json.Decoder[Stored[Any]]] = {
     name: msgspec.json.Decoder(Stored[kind])  # type: ignore[valid-type]
@@ -40,18 +52,32 @@ _decoders: dict[str, msgspec.json.Decoder[Stored[Any]]] = {
 
 def encode(context: Context, event: Event) -> bytes:
     """The bytes to store."""
-    return _encoder.encode(Stored(v=1, context=context, data=event))
+    return _encoder.encode(Stored(v=event.shape, context=context, data=event))
 
 
 def decode(position: int, stream: str, version: int, type_: str, state: bytes | str) -> Recorded:
-    """A stored event.
+    """A stored event, in its present shape.
 
     Raises:
-        UnknownEventError: there is no such event in the catalogue.
+        UnknownEventError: there is no such event in the catalogue, or not of that shape.
+        msgspec.ValidationError: the stored state is not what the catalogue says.
 
     """
     decoder = _decoders.get(type_)
     if decoder is None:
-        raise UnknownEventError(type_, position)
-    stored = decoder.decode(state)
+        raise UnknownEventError(type_, None, position)
+    head = _head.decode(state)
+    if head.v == CATALOGUE[type_].shape:
+        stored = decoder.decode(state)
+    else:
+        stored = _lifted(type_, head.v, position, msgspec.json.decode(state))
     return Recorded(position, stream, version, stored.context, stored.data)
+
+
+def _lifted(type_: str, shape: int, position: int, state: dict[str, Any]) -> Stored[Any]:
+    kind = CATALOGUE[type_]
+    for older in range(shape, kind.shape):
+        state["data"] = UPCASTS[type_, older](state["data"])
+    if shape > kind.shape:
+        raise UnknownEventError(type_, shape, position)
+    return msgspec.convert(state, Stored[kind])  # type: ignore[valid-type]

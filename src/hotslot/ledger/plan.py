@@ -109,8 +109,6 @@ class Plan:
         self.states: dict[str, State] = {stream: entry.state for stream, entry in known.items()}
         self.left: dict[str, Versioned] = {}
         """What the batch left of the streams that it wrote to, once it is settled."""
-        self.suppressed: list[str] = []
-        """Codes of the refusals that are not recorded because they were just now."""
         self._known = known
         self._versions = {stream: entry.version for stream, entry in known.items()}
         self._refused_lately = refused_lately
@@ -165,7 +163,6 @@ class Plan:
         if key in self._refused_here or (
             before is not None and context.at - before < REFUSAL_REPEATS_AFTER
         ):
-            self.suppressed.append(refused.code)
             return True
         self._refused_here.add(key)
         return False

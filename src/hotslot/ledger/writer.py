@@ -94,8 +94,7 @@ class Writer:
     """Carries submissions into the ledger. Runs in the event loop; `run` until it is canceled.
 
     `committed` is called with the head before a batch and the batch's events, once they are
-    committed and before anyone is answered. `suppressed` is called with the code of a refusal
-    that is not recorded because the same one was a moment ago.
+    committed and before anyone is answered.
     """
 
     def __init__(
@@ -106,14 +105,12 @@ class Writer:
         *,
         clock: Callable[[], datetime],
         committed: Callable[[int, Sequence[Recorded]], None],
-        suppressed: Callable[[str], None],
     ) -> None:
         self._dsn = dsn
         self._pool = pool
         self._cache = cache
         self._clock = clock
         self._committed = committed
-        self._suppressed = suppressed
         self._due_for_snapshot: set[str] = set()
         self._queue: deque[_Waiting] = deque()
         self._woken = asyncio.Event()
@@ -196,9 +193,11 @@ class Writer:
                 rest = await self._append(self._connection, rest)
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
             _log.warning("ledger-unavailable", error=type(error).__name__, detail=str(error))
+            self._cache.forget_all()  # whether the batch was committed is not known
             await self._abandon(batch, LedgerUnavailableError())
         except _UntoldError as error:
             _log.exception("commands-not-answered")
+            self._cache.forget_all()
             await self._abandon(batch, error.cause)
         except Exception as error:  # noqa: BLE001 - those who wait must hear of it
             if len(batch) == 1:
@@ -212,9 +211,7 @@ class Writer:
                     await self._write([waiting])
 
     async def _abandon(self, batch: list[_Waiting], error: Exception) -> None:
-        """Whether the batch was committed is unknown: nothing that it touched is kept."""
         await self._disconnect()
-        self._cache.forget_all()
         for waiting in batch:
             waiting.settle(error)
 
@@ -367,8 +364,6 @@ class Writer:
             self._cache.note(event)
         if recorded:
             self._committed(head, recorded)
-        for code in plan.suppressed:
-            self._suppressed(code)
         self._due_for_snapshot.update(
             draft.stream for draft in plan.drafts if draft.version % snapshots.EVERY == 0
         )

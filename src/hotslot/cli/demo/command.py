@@ -48,15 +48,15 @@ def demo(
 
     It starts a server of its own and leaves it up until Ctrl-C. With --url and --key (or
     HOTSLOT_URL and HOTSLOT_KEY) it plays on that server instead, and starts none; the key must be
-    an admin's.
+    an admin's. HOTSLOT_KEY without a URL is a key of some other server, and is left alone.
     """
     console = screen()
     if not console.is_terminal:
         console.width = PIPE_COLUMNS  # prose; its ids are far shorter than that
     settings = ClientSettings()
-    if key is None and settings.key is not None:
-        key = settings.key.get_secret_value()
     given = url is not None or "url" in settings.model_fields_set
+    if given and key is None and settings.key is not None:
+        key = settings.key.get_secret_value()
     if given != (key is not None):
         raise typer.BadParameter(
             "to play on a running server give both --url and --key (or HOTSLOT_URL and "
