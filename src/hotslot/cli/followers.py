@@ -53,7 +53,8 @@ class FollowerProcess:
         self._keeper.join(_END_SECONDS)
 
     def _keep(self) -> None:
-        pause, longest = _RESTART_SECONDS
+        shortest, longest = _RESTART_SECONDS
+        pause = shortest
         while not self._stopping.is_set():
             # In a session of its own: Ctrl-C is for the server, which ends it in its turn.
             began = time.monotonic()
@@ -68,10 +69,9 @@ class FollowerProcess:
                 assert self._child.stdout is not None
                 for _ in self._child.stdout:
                     self.following.set()
+            if time.monotonic() - began > longest:
+                pause = shortest  # it did well until now
             if not self._stopping.is_set():
                 _log.warning("followers-ended", status=self._child.returncode, again_in=pause)
             self._stopping.wait(pause)
-            if time.monotonic() - began > longest * 2:
-                pause, longest = _RESTART_SECONDS
-                continue
             pause = min(pause * 2, longest)
