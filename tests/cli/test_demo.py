@@ -38,6 +38,25 @@ def test_a_key_without_a_url_is_wrong_usage(
     assert hotslot("demo", "--key", "k").status == 2
 
 
+def test_a_url_without_a_key_is_wrong_usage(
+    hotslot: Hotslot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOTSLOT_KEY", raising=False)
+    assert hotslot("demo", "--url", "http://127.0.0.1:1").status == 2
+
+
+def test_a_key_in_the_environment_without_a_url_is_for_another_server(
+    hotslot: Hotslot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOTSLOT_URL", raising=False)
+    monkeypatch.setenv("HOTSLOT_KEY", "the-key-of-another-server")
+    monkeypatch.setenv("HOTSLOT_PG_BIN", str(tmp_path / "no-such-folder"))
+    ended = hotslot("demo", "--exit", "--data-dir", str(tmp_path / "data"))
+    # It went for a server of its own, which has no PostgreSQL to start with.
+    assert ended.status == 1
+    assert "`hotslot serve` ended with status" in ended.err
+
+
 def test_a_data_folder_that_cannot_be_used_is_explained(hotslot: Hotslot, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()

@@ -43,6 +43,29 @@ def test_status_of_an_id_that_is_no_license_is_that_of_the_deployment(
     assert stub.asked[1].query["as_of"] == "2026-03-01T10:00:00+00:00"
 
 
+def test_status_of_an_id_that_was_never_seen_says_so(hotslot: Hotslot, stub: Stub) -> None:
+    nothing = {"license": None, "mode": None, "standby_for": None, "since": None}
+    unseen = deployment("typo", role="unlicensed", term=None, position=None, **nothing)
+    stub.answer("GET", "/v1/deployments/typo", unseen)
+    stub.answer("GET", "/v1/deployments/typo", unseen | {"as_of": 7})
+    said = "typo was never seen: no deployment and no license of this id"
+    ended = hotslot("status", "typo")
+    assert ended.status == 0
+    assert f"{said}.\n" in ended.out
+    assert "unlicensed" in ended.out
+    assert f"{said} as of position 7." in hotslot("status", "typo", "--as-of", "7").out
+
+
+def test_status_of_a_released_deployment_is_not_that_of_one_never_seen(
+    hotslot: Hotslot, stub: Stub
+) -> None:
+    released = deployment(role="unlicensed", mode=None, standby_for=None, term=None)
+    stub.answer("GET", "/v1/deployments/core-b", released)
+    out = hotslot("status", "core-b").out
+    assert "unlicensed" in out
+    assert "never seen" not in out
+
+
 def test_status_lists_the_licenses(hotslot: Hotslot, stub: Stub) -> None:
     stub.answer("GET", "/v1/licenses", {"licenses": [license_("l-1")], "next": "x"}, position=7)
     stub.answer("GET", "/v1/licenses", {"licenses": [license_("l-2")], "next": None})
