@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psycopg
 import pytest
 
 from tests.api.calls import Caller, done
+from tests.api.raw import Target, request
 from tests.serving import ADMIN_KEY, Server, serving
 
 
@@ -25,6 +27,8 @@ def nobody(server: Server) -> Iterator[Caller]:
 
 
 KeyOf = Callable[..., Caller]
+
+LICENSE = b'{"id": "x", "product": "p", "customer": "c", "slots": 1}'
 
 
 @pytest.fixture(scope="session")
@@ -77,3 +81,20 @@ def watched(
     log = tmp_path_factory.mktemp("watched") / "server.log"
     with serving(dsn, log=log) as server:  # type: ignore[arg-type]
         yield Watched(server, dsn, log)
+
+
+@pytest.fixture(scope="module")
+def target(new_database: Callable[[], str]) -> Iterator[Target]:
+    """A server that nobody else writes to, with the license `x`."""
+    dsn = new_database()
+    with serving(dsn) as server, psycopg.connect(dsn, autocommit=True) as ledger:
+        target = Target(server.url, ledger)
+        # Reads of a license that there is go further than those of one that is not.
+        for made in (
+            request("POST", "/v1/licenses", body=LICENSE),
+            request("PUT", "/v1/deployments/a/activation", body=b'{"license": "x"}'),
+            request("PUT", "/v1/deployments/b/backup", body=b'{"license": "x"}'),
+        ):
+            (answer,) = target.send(made)
+            assert answer.status in {200, 201}, answer
+        yield target
