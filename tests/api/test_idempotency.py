@@ -9,8 +9,6 @@ import pytest
 
 from tests.api.calls import Caller, done, in_a_moment, problem, refused, until_expired
 
-Ask = Callable[[dict[str, str]], httpx.Response]
-
 
 @pytest.fixture
 def once(unique: Callable[[str], str]) -> dict[str, str]:
