@@ -12,6 +12,7 @@ import structlog
 from psycopg import Connection, Cursor
 
 from hotslot.domain.events import Recorded
+from hotslot.ledger.channels import LEDGER_CHANNEL, WANTED_CHANNEL
 from hotslot.ledger.recorder import LedgerRecorder
 from projections.catalogue import PROJECTIONS
 from projections.positions import (
@@ -30,9 +31,6 @@ POLL_SECONDS = 0.25
 
 GATHER_SECONDS = 0.02
 """Between two batches, unless a read waits: a transaction for every event would cost far more."""
-
-WANTED = "hotslot_wanted"
-"""Notified with a position when a read waits for it."""
 
 STANDBY_SECONDS = 0.5
 """So often a follower that doesn't have the lead asks for it."""
@@ -108,7 +106,7 @@ class Follower:
                     return
             prepare_for_folding(connection, self._projection.name)
             # Before the first read: an event in between would be noticed late.
-            connection.execute(f"LISTEN hotslot_ledger; LISTEN {WANTED}")
+            connection.execute(f"LISTEN {LEDGER_CHANNEL}; LISTEN {WANTED_CHANNEL}")
             connection.execute(FOLLOWING, (self._projection.name,))
             with connection.transaction(), connection.cursor() as cursor:
                 position = self._live_position(cursor)
@@ -199,6 +197,6 @@ def _wait_for_news(connection: Connection[Any], position: int, gather_until: flo
             # While a batch was applied, its own notifications have come in.
             if not notify.payload.isdigit() or int(notify.payload) > position:
                 deadline = min(deadline, gather_until)
-                is_wanted = is_wanted or notify.channel == WANTED
+                is_wanted = is_wanted or notify.channel == WANTED_CHANNEL
         if is_wanted:
             return

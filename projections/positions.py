@@ -9,10 +9,8 @@ from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier
 
+from hotslot.ledger.channels import PROJECTIONS_CHANNEL
 from projections.projection import Projection
-
-CHANNEL = "hotslot_projections"
-"""Notified with `name:position` whenever a projection has moved on."""
 
 # Whoever changes a projection's tables holds this row first, until the end of the transaction.
 LOCK_POSITION = "SELECT position, version FROM projections.positions WHERE name = %s FOR UPDATE"
@@ -24,7 +22,7 @@ WITH moved AS (
     ON CONFLICT (name) DO UPDATE SET version = excluded.version, position = excluded.position,
         applied_at = clock_timestamp(), state = 'following', error = NULL
     RETURNING name, position)
-SELECT pg_notify('hotslot_projections', name || ':' || position) FROM moved
+SELECT pg_notify(%s, name || ':' || position) FROM moved
 """
 
 # A projection that stopped says why, until it moves on again.
@@ -105,7 +103,8 @@ def lock_position(cursor: Cursor[Any], projection: Projection) -> tuple[int, int
 
 def advance(cursor: Cursor[Any], projection: Projection, position: int) -> None:
     """Say that the live tables are those of this projection's version, up to the position."""
-    cursor.execute(ADVANCE, (projection.name, projection.version, position))
+    values = (projection.name, projection.version, position, PROJECTIONS_CHANNEL)
+    cursor.execute(ADVANCE, values)
 
 
 def prepare_for_folding(connection: Connection[Any], schema: str) -> None:

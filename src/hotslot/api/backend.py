@@ -18,6 +18,7 @@ from hotslot.api.view_cache import ViewCache
 from hotslot.domain.events import Recorded, license_stream
 from hotslot.domain.license import License
 from hotslot.ledger.cache import Cache
+from hotslot.ledger.channels import WANTED_CHANNEL
 from hotslot.ledger.housekeeping import keep_house
 from hotslot.ledger.tail import Tail, head
 from hotslot.ledger.writer import Writer
@@ -32,7 +33,7 @@ for more than a second."""
 
 
 # Tells followers that a read waits for a position.
-ASK_FOLLOWERS = "SELECT pg_notify('hotslot_wanted', %s)"
+ASK_FOLLOWERS = f"SELECT pg_notify('{WANTED_CHANNEL}', %s)"
 
 
 def utc_now() -> datetime:

@@ -9,6 +9,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from psycopg.rows import dict_row
 
 from hotslot.ledger.append import APPEND, AppendedEvent, append_arguments
+from hotslot.ledger.channels import LEDGER_CHANNEL
 
 
 class LedgerRecorder(PostgresApplicationRecorder):
@@ -35,7 +36,7 @@ class LedgerRecorder(PostgresApplicationRecorder):
         datastore.pool.conninfo = dsn
         datastore.pool.kwargs = {"row_factory": dict_row}
         super().__init__(datastore, events_table_name="notifications")
-        self.channel_name = "hotslot_ledger"
+        self.channel_name = LEDGER_CHANNEL
 
     def close(self) -> None:
         """Close the connections."""

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 
 from hotslot.domain.events import Recorded
 from hotslot.ledger import mapper
+from hotslot.ledger.channels import LEDGER_CHANNEL, PROJECTIONS_CHANNEL
 from hotslot.ledger.listener import Listener
 
 POLL_SECONDS = 0.25
@@ -19,9 +20,6 @@ OWN_WORD_SECONDS = 0.002
 """Between word of an event and reading it, unless this process takes in that it wrote it itself."""
 
 BATCH = 1000
-
-LEDGER_CHANNEL = "hotslot_ledger"
-PROJECTIONS_CHANNEL = "hotslot_projections"
 
 # Notifications must be asked for before the first read, or an event in between is late.
 LISTEN = f"LISTEN {LEDGER_CHANNEL}; LISTEN {PROJECTIONS_CHANNEL}"
