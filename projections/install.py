@@ -3,8 +3,8 @@
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
+from hotslot.ledger.schema import schema_of
 from projections.catalogue import PROJECTIONS
-from projections.projection import schema_of
 from projections.rebuild import rebuild
 
 # One installer at a time, in every process: concurrent DDL fails.

@@ -1,8 +1,7 @@
 """What a projection is."""
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
-from typing import Any, ClassVar, LiteralString, Protocol, cast
+from typing import Any, ClassVar, LiteralString, Protocol
 
 from psycopg import Cursor
 
@@ -37,9 +36,3 @@ class Projection(Protocol):
             ProjectionError: the events contradict the tables.
 
         """
-
-
-def schema_of(package: str) -> LiteralString:
-    """The package's schema.sql, which is as trusted as its code."""
-    schema: Any = (files(package) / "schema.sql").read_text("utf-8")
-    return cast("LiteralString", schema)

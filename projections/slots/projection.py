@@ -31,7 +31,8 @@ from hotslot.domain.events import (
     Recorded,
     Role,
 )
-from projections.projection import ProjectionError, schema_of
+from hotslot.ledger.schema import schema_of
+from projections.projection import ProjectionError
 from projections.slots.fold import Fold, Touched
 
 

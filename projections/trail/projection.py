@@ -13,7 +13,7 @@ from hotslot.domain.events import (
     LicenseIssued,
     Recorded,
 )
-from projections.projection import schema_of
+from hotslot.ledger.schema import schema_of
 
 NEXT_INDEX = "SELECT coalesce(max(index) + 1, 0) FROM entries"
 

@@ -1,4 +1,4 @@
-"""Creates the ledger's tables and functions, once."""
+"""Creates the ledger's tables and functions, once; reads the SQL of any schema."""
 
 from importlib.resources import files
 from typing import Any, LiteralString, cast
@@ -18,10 +18,10 @@ def install(dsn: str) -> None:
         connection.execute(LOCK_INSTALLATION)
         exists = connection.execute(SCHEMA_EXISTS).fetchone()
         if exists != (True,):
-            connection.execute(_schema_sql())
+            connection.execute(schema_of("hotslot.ledger"))
 
 
-def _schema_sql() -> LiteralString:
-    """The schema is part of the package, as trusted as the code."""
-    schema: Any = (files("hotslot.ledger") / "schema.sql").read_text()
+def schema_of(package: str) -> LiteralString:
+    """The package's schema.sql, which is as trusted as its code."""
+    schema: Any = (files(package) / "schema.sql").read_text("utf-8")
     return cast("LiteralString", schema)
