@@ -10,14 +10,12 @@ from psycopg.sql import SQL, Identifier
 
 from hotslot.domain.events import Recorded
 from hotslot.ledger import mapper
-from projections.positions import FIND_BY_INDEX
+from projections.positions import FIND_BY_INDEX, position_of
 from projections.projection import Projection
 from projections.source import BATCH
 
 Progress = Callable[[int, int], None]
 """Told how far the work has come, and how far there is to go, as ledger positions."""
-
-POSITION = "SELECT position, version FROM projections.positions WHERE name = %s"
 
 # All events up to a position, in order.
 EVENTS = """
@@ -118,7 +116,7 @@ def _check(connection: Connection[Any], projection: Projection, progress: Progre
             f"The projection {projection.name} has no table {table}. Build it anew: "
             f"hotslot projections rebuild {projection.name}"
         ) from error
-    position, version = connection.execute(POSITION, (projection.name,)).fetchone() or (0, 0)
+    position, version = position_of(connection, projection) or (0, 0)
     if version != projection.version:
         raise NotComparableError(
             f"The live tables of {projection.name} are of version {version}, and this software "

@@ -5,16 +5,13 @@ from psycopg.sql import SQL, Identifier
 
 from hotslot.ledger.schema import schema_of
 from projections.catalogue import PROJECTIONS
+from projections.positions import add, position_of
 from projections.rebuild import rebuild
 
 # One installer at a time, in every process: concurrent DDL fails.
 LOCK_INSTALLATION = "SELECT pg_advisory_lock(7305816410938443)"
 
 SCHEMA_EXISTS = "SELECT to_regnamespace('projections') IS NOT NULL"
-
-VERSION = "SELECT version FROM projections.positions WHERE name = %s"
-
-ADD = "INSERT INTO projections.positions (name, version) VALUES (%s, %s)"
 
 
 def install(dsn: str) -> None:
@@ -34,13 +31,13 @@ def install(dsn: str) -> None:
         if connection.execute(SCHEMA_EXISTS).fetchone() != (True,):
             connection.execute(schema_of("projections"))
         for projection in PROJECTIONS.values():
-            version = connection.execute(VERSION, (projection.name,)).fetchone()
-            if version is None:
+            found = position_of(connection, projection)
+            if found is None:
                 with connection.transaction():
                     schema = Identifier(projection.name)
                     connection.execute(SQL("CREATE SCHEMA {}").format(schema))
                     connection.execute(SQL("SET LOCAL search_path TO {}").format(schema))
                     connection.execute(projection.schema)
-                    connection.execute(ADD, (projection.name, projection.version))
-            elif version != (projection.version,):
+                    add(connection, projection)
+            elif found[1] != projection.version:
                 rebuild(dsn, projection)

@@ -12,8 +12,14 @@ from psycopg.sql import SQL, Identifier
 from hotslot.ledger.channels import PROJECTIONS_CHANNEL
 from projections.projection import Projection
 
+# Where the live tables are, and which version of the projection made them.
+POSITION = "SELECT position, version FROM projections.positions WHERE name = %s"
+
 # Whoever changes a projection's tables holds this row first, until the end of the transaction.
-LOCK_POSITION = "SELECT position, version FROM projections.positions WHERE name = %s FOR UPDATE"
+LOCK_POSITION = f"{POSITION} FOR UPDATE"
+
+# A projection whose tables are empty yet.
+ADD = "INSERT INTO projections.positions (name, version) VALUES (%s, %s)"
 
 # Moves a projection on and tells those who wait for it, when the transaction is committed.
 ADVANCE = """
@@ -92,6 +98,12 @@ def take_lead(connection: Connection[Any], projection: Projection) -> bool:
     return row == (True,)
 
 
+def position_of(connection: Connection[Any], projection: Projection) -> tuple[int, int] | None:
+    """Position and version of the live tables; None when there are none."""
+    row = connection.execute(POSITION, (projection.name,)).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
 def lock_position(cursor: Cursor[Any], projection: Projection) -> tuple[int, int] | None:
     """Position and version of the live tables; None when there are none.
 
@@ -99,6 +111,11 @@ def lock_position(cursor: Cursor[Any], projection: Projection) -> tuple[int, int
     """
     row = cursor.execute(LOCK_POSITION, (projection.name,)).fetchone()
     return None if row is None else (row[0], row[1])
+
+
+def add(connection: Connection[Any], projection: Projection) -> None:
+    """Say that there are live tables, which hold nothing yet."""
+    connection.execute(ADD, (projection.name, projection.version))
 
 
 def advance(cursor: Cursor[Any], projection: Projection, position: int) -> None:

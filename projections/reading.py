@@ -5,6 +5,8 @@ from typing import Any, Generic, LiteralString, NamedTuple, TypeVar
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
+from projections.positions import POSITION
+
 NOW = 2**63 - 1
 """The position that comes after every event: reads without a position are as of this one."""
 
@@ -14,8 +16,6 @@ CONFIGURE = """
 SELECT set_config('TimeZone', 'UTC', false), set_config('jit', 'off', false),
        set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false)
 """
-
-POSITION = "SELECT position FROM projections.positions WHERE name = %s"
 
 
 Row = TypeVar("Row")
