@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -159,7 +160,7 @@ def test_it_goes_on_where_it_stopped(dsn: str, history: History, start: Start):
 class Broken(SlotsProjection):
     """A projection with a bug, which shows after half of the work is done."""
 
-    def apply(self, cursor: psycopg.Cursor[Any], batch: list[Recorded]) -> None:  # type: ignore[override]
+    def apply(self, cursor: psycopg.Cursor[Any], batch: Sequence[Recorded]) -> None:  # type: ignore[override]
         super().apply(cursor, batch)
         raise ZeroDivisionError("the bug")
 
@@ -215,6 +216,20 @@ def test_following_is_over_at_the_end_of_the_block(dsn: str, history: History):
 
     names = {f"follower-{follower.name}" for follower in followers}
     assert not names & {thread.name for thread in threading.enumerate()}
+
+
+def test_one_that_stopped_is_shown_while_the_other_goes_on(dsn: str, history: History):
+    position = history.write(dsn)
+    with (
+        structlog.testing.capture_logs(),
+        following(dsn, [Broken(), PROJECTIONS["trail"]]) as (slots, trail),
+    ):
+        until(lambda: reached(dsn, position, "trail") and status(dsn).state == "stopped")
+        until(lambda: not status(dsn).followed)
+
+        assert (status(dsn).position, status(dsn).error) == (0, slots.failure)
+        there = status(dsn, "trail")
+        assert (there.state, there.followed, trail.failure) == ("following", True, None)
 
 
 @pytest.mark.parametrize("database", ["there", "gone"])
