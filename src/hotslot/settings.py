@@ -6,6 +6,8 @@
 import re
 from pathlib import Path
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -40,6 +42,20 @@ class Settings(BaseSettings):
         description="Folder of the PostgreSQL programs that the embedded server uses, in place "
         "of those in the wheel.",
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_an_address(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            try:
+                conninfo_to_dict(url.get_secret_value())
+            except ProgrammingError:
+                # psycopg's own words show the address, and that may hold a password.
+                raise ValueError(
+                    "this is no libpq address; write postgresql://user:password@host:5432/database "
+                    "and percent-encode what is special in the password"
+                ) from None
+        return url
 
     @field_validator("admin_key")
     @classmethod

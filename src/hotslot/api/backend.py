@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import psycopg
+import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -17,13 +20,17 @@ from hotslot.api.keyring import Keyring
 from hotslot.api.view_cache import ViewCache
 from hotslot.domain.events import Recorded, license_stream
 from hotslot.domain.license import License
+from hotslot.ledger import mapper
 from hotslot.ledger.cache import Cache
 from hotslot.ledger.channels import WANTED_CHANNEL
 from hotslot.ledger.housekeeping import keep_house
+from hotslot.ledger.mapper import UnknownEventError
 from hotslot.ledger.tail import Tail, head
 from hotslot.ledger.writer import Writer
 from projections.reading import configure, projection_position
 from projections.slots.views import DeploymentView, LicenseView
+
+_log = structlog.get_logger(__name__)
 
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
 
@@ -31,6 +38,17 @@ TAIL_MAY_LAG_SECONDS = 0.75
 """Keys are taken as known only if the ledger was read this recently: a revoked one must not work
 for more than a second."""
 
+
+START_LIMIT_SECONDS = 15.0
+"""So long a process that starts waits for the database."""
+
+# The refusals of late, and the last event, which tells the time of the record.
+READ_OF_LATE = """
+SELECT position, stream, version, type, state::text FROM ledger.events
+ WHERE position > %(head)s - 20000
+   AND (type = 'license.command-refused' OR position = %(head)s)
+ ORDER BY position
+"""
 
 # Tells followers that a read waits for a position.
 ASK_FOLLOWERS = f"SELECT pg_notify('{WANTED_CHANNEL}', %s)"
@@ -64,7 +82,7 @@ class Backend:
         self.tail = Tail(
             dsn,
             subscribers=(self._cache.apply, self._saw),
-            prepare=self.keyring.load,
+            prepare=self._prepare,
             connected=self._look_at_projections,
             projected=self._projected,
         )
@@ -91,14 +109,26 @@ class Backend:
             keep_house(self.pool, lambda: self._cache.forget_old_refusals(utc_now())),
         )
         tasks = [asyncio.create_task(each) for each in work]
+        for task in tasks:
+            task.add_done_callback(_end_with)
         try:
-            await self.tail.began.wait()
+            # With a limit: a process that is starting heeds no signal.
+            async with asyncio.timeout(START_LIMIT_SECONDS):
+                await self.tail.began.wait()
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.pool.close()
+
+    async def _prepare(self, connection: AsyncConnection[Any]) -> None:
+        await self.keyring.load(connection)
+        cursor = await connection.execute(READ_OF_LATE, {"head": self.tail.position})
+        async for row in cursor:
+            # An event that this version does not know tells it nothing.
+            with contextlib.suppress(UnknownEventError):
+                self._cache.note(mapper.decode(*row))
 
     async def _look_at_projections(self, connection: AsyncConnection[Any]) -> None:
         for freshness in (self.slots, self.trail):
@@ -157,6 +187,13 @@ class Backend:
         """Take in all that the ledger holds now."""
         async with self.pool.connection() as connection:
             await self.tail.read(connection)
+
+
+def _end_with(task: asyncio.Task[None]) -> None:
+    """End the process with a task that it can't serve without."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.critical("background-task-failed", exc_info=error)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def backend_of(request: Request) -> Backend:

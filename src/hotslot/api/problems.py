@@ -16,6 +16,7 @@ from hotslot.api.freshness import ProjectionBehindError
 from hotslot.api.shapes import Problem
 from hotslot.domain.refusals import Explanation, Refusal
 from hotslot.domain.remedies import Remedy
+from hotslot.ledger.mapper import UnknownEventError
 from hotslot.ledger.submission import (
     IdempotencyKeyReusedError,
     LedgerUnavailableError,
@@ -120,6 +121,7 @@ def install(app: FastAPI) -> None:
         LedgerUnavailableError,
         *_LOST,
         ProjectionBehindError,
+        UnknownEventError,
         RequestValidationError,
         HTTPException,
     ):
@@ -177,6 +179,14 @@ def _tell(request_id: str, error: Exception) -> Response:  # noqa: PLR0911 - one
                 title="The view has not caught up yet",
                 detail=f"{error} Try again in a moment.",
                 headers={"Retry-After": "1"},
+            )
+        case UnknownEventError():
+            return problem(
+                request_id,
+                status=503,
+                code="event-not-known",
+                title="The ledger is ahead of this server",
+                detail=f"{error}",
             )
         case RequestValidationError(body=bytes(body)) if body:
             # What came as JSON is bytes no longer.

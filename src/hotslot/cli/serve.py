@@ -46,5 +46,5 @@ def serve(
     try:
         run(settings)
     except ServerError as error:
-        typer.echo(f"The server can't start. {error}", err=True)
+        typer.echo(f"The server can't run. {error}", err=True)
         raise typer.Exit(1) from None

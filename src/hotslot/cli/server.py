@@ -35,22 +35,32 @@ GRACE_SECONDS = 5
 
 
 class ServerError(Exception):
-    """The server can't start: the address is taken, or the database is out of reach."""
+    """The server can't start, or go on: address taken, database out of reach or lost."""
 
 
 def run(settings: Settings) -> None:
     """Serve until Ctrl-C or SIGTERM.
 
     Raises:
-        ServerError: it can't start.
+        ServerError: it can't start, or lost its embedded PostgreSQL.
 
     """
     logs.configure()
+    lost = threading.Event()
+
+    def end() -> None:
+        lost.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
     try:
-        with _listening(settings) as listener, open_database(settings) as dsn:
+        with _listening(settings) as listener, open_database(settings, lost=end) as dsn:
             _prepare(dsn, settings)
             with FollowerProcess(dsn) as followers:
                 _serve(settings, dsn, listener, followers)
+        if lost.is_set():
+            raise ServerError(
+                "The embedded PostgreSQL has ended. Its log, in the data directory, says why."
+            )
     except (
         EmbeddedPostgresError,
         ProjectionError,

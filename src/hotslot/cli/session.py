@@ -47,8 +47,10 @@ Command = Callable[..., Json]
 
 def checked_id(value: str | None) -> str | None:
     """Raise `typer.BadParameter` for an id that would make a path that of another resource."""
-    if value is not None and not re.match(r"[A-Za-z0-9]", value):
-        raise typer.BadParameter("an id begins with a letter or digit")
+    if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}", value):
+        raise typer.BadParameter(
+            "an id has 1 to 128 letters, digits and . _ ~ - : @, and begins with a letter or digit"
+        )
     return value
 
 

@@ -217,6 +217,11 @@ class TakeRole(Command, frozen=True, kw_only=True):
         deployment = states.deployment(self.deployment)
         bound = states.license(deployment.license)
         if bound is not None and asker.customer not in (None, bound.customer):
+            # As for one that was never seen, as far as that goes: only where such a one would get
+            # the role is it told that this one can't be had.
+            unseen = self.decide_on(license_, Deployment(id=self.deployment), now)
+            if isinstance(unseen, Refusal):
+                return unseen
             return refusals.UnknownDeployment(deployment=self.deployment)
         return self.decide_on(license_, deployment, now)
 

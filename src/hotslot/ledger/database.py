@@ -1,6 +1,6 @@
 """Which database to work on, by the settings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from hotslot.ledger.postgres import EmbeddedPostgres, EmbeddedPostgresError, running_dsn
@@ -9,12 +9,15 @@ from hotslot.settings import Settings
 
 
 @contextmanager
-def open_database(settings: Settings, *, visit: bool = False) -> Iterator[str]:
+def open_database(
+    settings: Settings, *, visit: bool = False, lost: Callable[[], None] | None = None
+) -> Iterator[str]:
     """The address of the database, as a libpq URL, with the embedded server started if need be.
 
     Who serves owns the embedded server: it is started, made if there is none yet, and stopped at
     the end. Who visits uses the one that some process runs on the data directory; if none does, it
-    is started for as long as the visit lasts, but never made.
+    is started for as long as the visit lasts, but never made. `lost` is called, in a thread, should
+    a server that was started here end by itself.
 
     Raises:
         EmbeddedPostgresError: it can't be started, or there is none to visit.
@@ -34,4 +37,6 @@ def open_database(settings: Settings, *, visit: bool = False) -> Iterator[str]:
                 "HOTSLOT_DATABASE_URL."
             )
     with EmbeddedPostgres(settings.data_dir, settings.pg_bin) as server:
+        if lost is not None:
+            server.call_when_lost(lost)
         yield server.dsn

@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from hotslot.domain.events import CommandRefused, Recorded
 from hotslot.domain.streams import State, evolve
 from hotslot.ledger import mapper, snapshots
 from hotslot.ledger.plan import Versioned
@@ -36,6 +37,8 @@ class Loaded(dict[str, Versioned]):
     def __init__(self, known: Mapping[str, Versioned]) -> None:
         super().__init__(known)
         self.folded: Counter[str] = Counter()
+        self.refused: list[Recorded] = []
+        """The refusals among the events that were read, which no state holds."""
 
     @property
     def long(self) -> list[str]:
@@ -56,5 +59,7 @@ async def load(connection: AsyncConnection[Any], known: Mapping[str, Versioned])
             recorded = mapper.decode(position, stream, version, type_, text)
             state = evolve(loaded[stream].state, recorded)
             loaded.folded[stream] += 1
+            if isinstance(recorded.event, CommandRefused):
+                loaded.refused.append(recorded)
         loaded[stream] = Versioned(version, state)
     return loaded

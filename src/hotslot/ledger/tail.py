@@ -147,10 +147,19 @@ class Tail:
             for row in rows:
                 # While this read was under way, own events may have been taken in.
                 if row[0] > (self.position or 0):
-                    self._hand_out(mapper.decode(*row))
+                    self._take(row)
             self.last_contact = asked
             if len(rows) < BATCH:
                 return
+
+    def _take(self, row: tuple[Any, ...]) -> None:
+        try:
+            self._hand_out(mapper.decode(*row))
+        except mapper.UnknownEventError as error:
+            # Of a newer version that runs beside this one. Its stream can't be decided on here,
+            # and that is found out when it is loaded; the others go on.
+            _log.error("event-not-known", detail=str(error))
+            self.position = row[0]
 
 
 async def head(connection: AsyncConnection[Any]) -> int:

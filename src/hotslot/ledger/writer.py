@@ -195,6 +195,10 @@ class Writer:
             _log.warning("ledger-unavailable", error=type(error).__name__, detail=str(error))
             self._cache.forget_all()  # whether the batch was committed is not known
             await self._abandon(batch, LedgerUnavailableError())
+        except asyncio.CancelledError:
+            for waiting in batch:
+                waiting.settle(LedgerUnavailableError())
+            raise
         except _UntoldError as error:
             _log.exception("commands-not-answered")
             self._cache.forget_all()
@@ -288,6 +292,8 @@ class Writer:
                     self._cache.put(stream, entry)
                     known[stream] = entry
                     states[stream] = entry.state
+                for refused in loaded.refused:
+                    self._cache.note(refused)
                 self._due_for_snapshot.update(loaded.long)
             pending = lacking
         return known

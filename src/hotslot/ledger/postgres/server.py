@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -59,6 +61,7 @@ class EmbeddedPostgres:
         self._pg_bin = pg_bin
         self._lock: DataLock | None = None
         self._running: _Running | None = None
+        self._stopping = False
 
     def __enter__(self) -> Self:
         self.start()
@@ -89,6 +92,7 @@ class EmbeddedPostgres:
         """
         if self._lock is not None:
             raise EmbeddedPostgresError("The embedded PostgreSQL has been started already.")
+        self._stopping = False
         try:
             account = server_account()
             programs = find_programs(self._pg_bin, account)
@@ -108,6 +112,7 @@ class EmbeddedPostgres:
         Raises `EmbeddedPostgresError` when it does not end.
         """
         running = self._running
+        self._stopping = True
         if running is not None:
             _end(running.keeper)
             # There is something left to end only if the keeper was killed.
@@ -117,6 +122,18 @@ class EmbeddedPostgres:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+    def call_when_lost(self, lost: Callable[[], None]) -> None:
+        """Call `lost`, in a thread, should the server end without being stopped."""
+        running = self._running
+        assert running is not None
+
+        def watch() -> None:
+            running.keeper.wait()
+            if self._running is running and not self._stopping:
+                lost()
+
+        threading.Thread(target=watch, daemon=True).start()
 
     def remove(self) -> None:
         """Stop the server and delete its database for good, wherever that is kept."""
