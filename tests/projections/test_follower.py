@@ -160,7 +160,7 @@ def test_it_goes_on_where_it_stopped(dsn: str, history: History, start: Start):
 class Broken(SlotsProjection):
     """A projection with a bug, which shows after half of the work is done."""
 
-    def apply(self, cursor: psycopg.Cursor[Any], batch: Sequence[Recorded]) -> None:  # type: ignore[override]
+    def apply(self, cursor: psycopg.Cursor[Any], batch: Sequence[Recorded]) -> None:
         super().apply(cursor, batch)
         raise ZeroDivisionError("the bug")
 
