@@ -1,11 +1,15 @@
 """What an asker with limits may do, and what is told to it."""
 
+from collections.abc import Sequence
+
+import msgspec
 import pytest
 
 from hotslot.domain import refusals
 from hotslot.domain.asker import Asker
 from hotslot.domain.commands import Command, SuspendLicense
-from hotslot.domain.events import Actor
+from hotslot.domain.events import Actor, Event, LicenseSuspended
+from hotslot.domain.refusals import Refusal
 from tests.domain.given import PERSON, Given, given
 from tests.domain.words import (
     activate,
@@ -82,6 +86,27 @@ def test_what_another_customer_holds_is_not_named():
     told.refused(refusals.UnknownDeployment(deployment="a"))
     assert told.record is not None
     assert (told.record.license, told.record.deployment) == ("bolts", "a")
+
+
+FULL = refusals.NoFreeSlot(deployment="a", license="bolts", slots=1, holders=("x",))
+
+
+@pytest.mark.parametrize(
+    ("happened", "refusal"),
+    [
+        (activated("x", license_id="bolts"), FULL),
+        ([LicenseSuspended(license="bolts")], refusals.LicenseSuspended(license="bolts")),
+    ],
+    ids=["full", "suspended"],
+)
+def test_it_is_told_no_more_of_than_one_that_was_never_seen(
+    happened: Sequence[Event], refusal: Refusal
+):
+    world = two_licenses().record(issued("bolts", customer="bolt"), *happened)
+    world.when(activate("a", license_id="bolts"), OF_BOLT).refused(refusal)
+    if isinstance(refusal, refusals.NoFreeSlot):
+        refusal = msgspec.structs.replace(refusal, deployment="new")
+    world.when(activate("new", license_id="bolts"), OF_BOLT).refused(refusal)
 
 
 def test_nor_does_the_record_name_it_where_another_customer_reads():

@@ -4,19 +4,22 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from tests.api.calls import Caller, done, refused
 from tests.faults.load import (
     Load,
     assert_each_had_one_effect,
     assert_what_was_answered_is_there,
     effects,
 )
-from tests.serving import Server
+from tests.serving import Server, serving
 
 Unique = Callable[[str], str]
 Start = Callable[[], Server]
 ROOT = Path(__file__).parents[2]
+REFUSALS = "SELECT count(*) FROM ledger.events WHERE type = 'license.command-refused'"
 
 
 @pytest.fixture(params=["embedded", "external"])
@@ -56,6 +59,21 @@ def test_nothing_that_was_answered_is_lost_and_nothing_happens_twice(start: Star
         assert_each_had_one_effect(load, found)
     finally:
         server.stop()
+
+
+def test_a_refusal_is_recorded_once_though_the_server_is_new(dsn: str):
+    server = Server(dsn)
+    with server.client() as client:
+        caller = Caller(client)
+        caller.issued(id="l")
+        done(caller.activate("a", "l"))
+        refused(caller.activate("b", "l"), 409, "no-free-slot")
+    server.kill()
+    with serving(dsn) as again, again.client() as client:
+        caller = Caller(client)
+        refused(caller.activate("b", "l"), 409, "no-free-slot")
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute(REFUSALS).fetchall() == [(1,)]
 
 
 def test_a_server_that_answers_before_it_has_written_is_found_out(

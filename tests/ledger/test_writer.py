@@ -47,6 +47,21 @@ def test_a_refusal_from_an_old_state_is_not_given(dsn: str):
     asyncio.run(scenario())
 
 
+def test_a_refusal_that_another_process_recorded_is_not_recorded_again(dsn: str):
+    async def scenario() -> None:
+        async with writing(dsn) as here, writing(dsn) as there:
+            for each in (issue("l"), activate("a", "l")):
+                await here.submit(each)
+            first = await there.submit(activate("b", "l"))
+            again = await here.submit(activate("b", "l"))
+            assert code(first) == code(again) == "no-free-slot"
+            assert isinstance(first, Refused)
+            assert isinstance(again, Refused)
+            assert (len(first.recorded), len(again.recorded)) == (1, 0)
+
+    asyncio.run(scenario())
+
+
 def test_a_quiet_repeat_from_an_old_state_is_not_given(dsn: str):
     async def scenario() -> None:
         async with writing(dsn) as here, writing(dsn) as there:
