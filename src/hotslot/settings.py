@@ -17,7 +17,9 @@ _VISIBLE = re.compile(r"[\x21-\x7e]+")
 class Settings(BaseSettings):
     """Settings of the server and of the commands that work on its database."""
 
-    model_config = SettingsConfigDict(env_prefix="HOTSLOT_", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HOTSLOT_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
 
     database_url: SecretStr | None = Field(
         default=None,
@@ -68,7 +70,9 @@ class Settings(BaseSettings):
 class ClientSettings(BaseSettings):
     """Settings of the commands that talk to a server."""
 
-    model_config = SettingsConfigDict(env_prefix="HOTSLOT_", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HOTSLOT_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
 
     url: str = Field(default="http://127.0.0.1:8000", description="The server to talk to.")
     key: SecretStr | None = Field(default=None, description="The API key to show to it.")

@@ -8,11 +8,11 @@ import psycopg
 import typer
 
 from hotslot import logs
+from hotslot.cli.server_settings import server_settings
 from hotslot.ledger import schema
 from hotslot.ledger.database import open_database
 from hotslot.ledger.mapper import UnknownEventError
 from hotslot.ledger.postgres import EmbeddedPostgresError
-from hotslot.settings import Settings
 from hotslot.supervision import end_with_supervisor
 from projections.follower import following
 from projections.install import install
@@ -35,7 +35,7 @@ def project() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked_to_end.set())
     try:
-        with open_database(Settings(), visit=True) as dsn:
+        with open_database(server_settings(), visit=True) as dsn:
             schema.install(dsn)
             install(dsn)
             _follow(dsn, asked_to_end)

@@ -18,10 +18,10 @@ from rich.progress import (
 )
 
 from hotslot.cli.output import cell, moment, say, screen, show_table, write_json
+from hotslot.cli.server_settings import server_settings
 from hotslot.ledger.database import open_database
 from hotslot.ledger.mapper import UnknownEventError
 from hotslot.ledger.postgres import EmbeddedPostgresError
-from hotslot.settings import Settings
 from projections.catalogue import PROJECTIONS
 from projections.check import Checked, NotComparableError, check
 from projections.positions import Status, status
@@ -170,7 +170,7 @@ def _with_bar(what: str, work: Callable[[Callable[[int, int], None]], Result]) -
 @contextlib.contextmanager
 def _database() -> Iterator[str]:
     try:
-        with open_database(Settings(), visit=True) as dsn:
+        with open_database(server_settings(), visit=True) as dsn:
             with psycopg.connect(dsn) as connection:
                 installed = connection.execute(IS_INSTALLED).fetchone()
             if installed != (True,):

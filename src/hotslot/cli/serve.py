@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
+from hotslot.cli.server_settings import server_settings
 from hotslot.settings import Settings
 
 
@@ -25,21 +25,15 @@ def serve(
     pg_bin: Annotated[Path | None, _option("pg_bin")] = None,
 ) -> None:
     """Run the server until Ctrl-C. Options stand for the HOTSLOT_ variables of the same name."""
-    given: dict[str, Any] = {
-        "host": host,
-        "port": port,
-        "workers": workers,
-        "data_dir": data_dir,
-        "database_url": database_url,
-        "admin_key": admin_key,
-        "pg_bin": pg_bin,
-    }
-    try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        for each in error.errors():
-            typer.echo(f"HOTSLOT_{str(each['loc'][0]).upper()}: {each['msg']}", err=True)
-        raise typer.Exit(2) from None
+    settings = server_settings(
+        host=host,
+        port=port,
+        workers=workers,
+        data_dir=data_dir,
+        database_url=database_url,
+        admin_key=admin_key,
+        pg_bin=pg_bin,
+    )
     # What serves is loaded only by who serves: the other commands start in half the time.
     from hotslot.cli.server import ServerError, run
 
