@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import psycopg
 import pytest
+import structlog
 from psycopg.conninfo import make_conninfo
 
 from hotslot.ledger import schema
@@ -15,6 +16,13 @@ from projections.install import install
 from tests.serving import Server, serving
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def logs_of_its_own() -> Iterator[None]:
+    """A command that was run in this process has its logs go to what the test captured."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
