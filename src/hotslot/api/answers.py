@@ -23,6 +23,12 @@ def answer(request: Request, body: Any, *, position: int, status: int = 200) -> 
     return Response(_encode(body), status, headers, "application/json")
 
 
+def answer_to(request: Request, outcome: Outcome, body: Any, status: int = 200) -> Response:
+    """The JSON answer to a command that was carried out, now or when it came first."""
+    response = answer(request, body, position=position_of(outcome), status=status)
+    return mark_repeated(response) if isinstance(outcome, Repeated) else response
+
+
 def etag(license_: shapes.License) -> str:
     """The entity tag of a license: it changes with every change of the license, and only then."""
     return f'"{tag(license_.position, license_.status)}"'

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from hotslot.api import shapes, views
-from hotslot.api.answers import answer, mark_repeated, position_of, refusal_of, refuse
+from hotslot.api.answers import answer, answer_to, refusal_of, refuse
 from hotslot.api.auth import authenticate
 from hotslot.api.backend import backend_of
 from hotslot.api.bodies import ID_PATTERN, KeyBody
@@ -57,8 +57,7 @@ async def create_key(request: Request, body: KeyBody) -> Response:
     shown = shapes.CreatedKey(
         **{name: getattr(shape, name) for name in shape.__struct_fields__}, key=secret
     )
-    response = answer(request, shown, position=position_of(outcome), status=201)
-    return mark_repeated(response) if isinstance(outcome, Repeated) else response
+    return answer_to(request, outcome, shown, 201)
 
 
 @router.delete("/{id}", **command(shapes.Key))
@@ -69,8 +68,7 @@ async def revoke_key(request: Request, key_id: KeyId) -> Response:
     outcome = await submit(request, credential, commands.RevokeKey(key=key_id))
     if (explanation := refusal_of(outcome)) is not None:
         return refuse(request, outcome, explanation)
-    response = answer(request, await _key(request, outcome, key_id), position=position_of(outcome))
-    return mark_repeated(response) if isinstance(outcome, Repeated) else response
+    return answer_to(request, outcome, await _key(request, outcome, key_id))
 
 
 @router.get("", **reading(shapes.Keys, READ_ERRORS))

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from hotslot.api import entity_tags, shapes, views
-from hotslot.api.answers import answer, etag, mark_repeated, position_of, refusal_of, refuse
+from hotslot.api.answers import answer, answer_to, etag, refusal_of, refuse
 from hotslot.api.auth import Credential, authenticate
 from hotslot.api.bodies import ID_PATTERN, NUL_FREE, Body, IssueBody, RenewalBody, ResizeBody
 from hotslot.api.documentation import READ_ERRORS, command, reading
@@ -73,8 +73,7 @@ async def issue_license(request: Request, body: IssueBody) -> Response:
         **{name: getattr(shape, name) for name in shape.__struct_fields__},
         activation_key=activation_key,
     )
-    response = answer(request, issued_shape, position=position_of(outcome), status=201)
-    return mark_repeated(response) if isinstance(outcome, Repeated) else response
+    return answer_to(request, outcome, issued_shape, 201)
 
 
 @router.post("/{id}/renewal", **command(shapes.License))
@@ -123,8 +122,7 @@ async def _change(request: Request, change: commands.LicenseCommand, body: Body 
     if (explanation := refusal_of(outcome)) is not None:
         return refuse(request, outcome, explanation)
     shape = await _after(request, outcome, change.license)
-    response = answer(request, shape, position=position_of(outcome))
-    return mark_repeated(response) if isinstance(outcome, Repeated) else response
+    return answer_to(request, outcome, shape)
 
 
 async def _after(request: Request, outcome: Outcome, license_id: str) -> shapes.License:
