@@ -11,13 +11,14 @@ from hotslot.api import shapes, views
 from hotslot.api.backend import Pool, backend_of, utc_now
 from hotslot.api.freshness import Freshness, ProjectionBehindError
 from hotslot.api.problems import invalid, refused
-from hotslot.api.shapes import write_time, write_time_or_null
+from hotslot.api.shapes import write_time_or_null
 from hotslot.api.times import read_time
 from hotslot.domain.asker import Asker
 from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import Role, deployment_stream, license_stream
 from hotslot.domain.license import Status
 from hotslot.domain.refusals import UnknownDeployment, UnknownLicense
+from hotslot.domain.times import write_time
 from projections.reading import InvalidCursorError, Page
 from projections.slots import queries as slots
 from projections.slots.views import DeploymentView, LicenseView, TenureView

@@ -1,6 +1,6 @@
 """The JSON shapes of the answers. The OpenAPI document is made from them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -9,17 +9,12 @@ from msgspec import Meta, Struct
 from hotslot.domain.events import Actor
 from hotslot.domain.license import Status
 from hotslot.domain.remedies import Remedy
+from hotslot.domain.times import write_time
 
 Time = Annotated[
     str, Meta(description="RFC 3339, UTC, microseconds.", extra_json_schema={"format": "date-time"})
 ]
 Position = Annotated[int, Meta(description="A place in the one order of the ledger.")]
-
-
-def write_time(value: datetime) -> str:
-    """A time as the API writes it."""
-    text = value.astimezone(UTC).isoformat(timespec="microseconds")
-    return text.removesuffix("+00:00") + "Z"
 
 
 def write_time_or_null(value: datetime | None) -> str | None:

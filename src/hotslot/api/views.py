@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from hotslot.api import shapes
-from hotslot.api.shapes import write_time, write_time_or_null
+from hotslot.api.shapes import write_time_or_null
 from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import Role
 from hotslot.domain.keys import Key
 from hotslot.domain.license import License, Status
+from hotslot.domain.times import write_time
 
 
 def capabilities(role: Role, status: Status | None) -> shapes.Capabilities:

@@ -49,5 +49,13 @@ def nominate(deployment: str, replaces: str | None = None) -> Remedy:
     )
 
 
+def carry_another_file() -> Remedy:
+    """Have the vendor sign a license file, and bring it here."""
+    return Remedy(
+        "carry-another-file",
+        "Get a license file from the vendor anew, bring it here unchanged, and use that one.",
+    )
+
+
 def _path(deployment: str) -> str:
     return f"/v1/deployments/{deployment}"

@@ -1,45 +1,8 @@
-"""One class a reason to say no: its code, its HTTP status, the explanation, and the ways out.
-
-`docs/refusals.md` is generated from this file.
-"""
-
-from datetime import UTC, datetime
-from typing import ClassVar
-
-import msgspec
+"""Refusals about the role that a deployment holds, or wants."""
 
 from hotslot.domain import remedies
+from hotslot.domain.refusals.refusal import NAMED, Refusal, names
 from hotslot.domain.remedies import Remedy
-
-
-class Explanation(msgspec.Struct, frozen=True):
-    """A refusal as it is told to people and kept for a repeated request."""
-
-    code: str
-    status: int
-    title: str
-    detail: str
-    remedies: tuple[Remedy, ...]
-
-
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule turned a command down."""
-
-    code: ClassVar[str]
-    status: ClassVar[int]
-    title: ClassVar[str]
-
-    def detail(self) -> str:
-        """What was refused and why, for a person."""
-        raise NotImplementedError
-
-    def remedies(self) -> tuple[Remedy, ...]:
-        """What to do instead, in the order to try."""
-        return ()
-
-    def explain(self) -> Explanation:
-        """All that there is to say about it."""
-        return Explanation(self.code, self.status, self.title, self.detail(), self.remedies())
 
 
 class BackupCannotActivate(Refusal, frozen=True, kw_only=True):
@@ -144,7 +107,7 @@ class NoFreeSlot(Refusal, frozen=True, kw_only=True):
     def detail(self) -> str:
         return (
             f"All {self.slots} slot(s) of license {self.license} are taken, by: "
-            f"{_names(self.holders)}."
+            f"{names(self.holders)}."
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
@@ -209,11 +172,11 @@ class ActiveIsAmbiguous(Refusal, frozen=True, kw_only=True):
     def detail(self) -> str:
         return (
             f"{self.deployment} could replace any of {len(self.actives)} active deployments: "
-            f"{_names(self.actives)}. Name one in `replaces`."
+            f"{names(self.actives)}. Name one in `replaces`."
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
-        return tuple(remedies.nominate(self.deployment, active) for active in self.actives[:_NAMED])
+        return tuple(remedies.nominate(self.deployment, active) for active in self.actives[:NAMED])
 
 
 class ReplacedIsNotActive(Refusal, frozen=True, kw_only=True):
@@ -228,124 +191,13 @@ class ReplacedIsNotActive(Refusal, frozen=True, kw_only=True):
     actives: tuple[str, ...]
 
     def detail(self) -> str:
-        actives = f"Active are: {_names(self.actives)}." if self.actives else "No one is."
+        actives = f"Active are: {names(self.actives)}." if self.actives else "No one is."
         return f"{self.replaces} is not active on license {self.license}. {actives}"
 
     def remedies(self) -> tuple[Remedy, ...]:
         if not self.actives:
             return (remedies.nominate(self.deployment),)
-        return tuple(remedies.nominate(self.deployment, active) for active in self.actives[:_NAMED])
-
-
-class SlotsInUse(Refusal, frozen=True, kw_only=True):
-    """A license was to be resized below what is used."""
-
-    code = "slots-in-use"
-    status = 409
-    title = "More slots are in use"
-    license: str
-    used: int
-    slots: int
-    holders: tuple[str, ...]
-
-    def detail(self) -> str:
-        return (
-            f"License {self.license} cannot have {self.slots} slot(s): {self.used} are used, by: "
-            f"{_names(self.holders)}."
-        )
-
-    def remedies(self) -> tuple[Remedy, ...]:
-        return tuple(remedies.deactivate(holder) for holder in self.holders[:_NAMED])
-
-
-class LicenseExpired(Refusal, frozen=True, kw_only=True):
-    """The license ended by time and gives no rights now."""
-
-    code = "license-expired"
-    status = 403
-    title = "The license is expired"
-    license: str
-    expires_at: datetime
-
-    def detail(self) -> str:
-        at = self.expires_at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-        return f"License {self.license} expired at {at}Z and gives no rights now."
-
-    def remedies(self) -> tuple[Remedy, ...]:
-        return (Remedy("renew", f"Renew it: POST /v1/licenses/{self.license}/renewal"),)
-
-
-class LicenseSuspended(Refusal, frozen=True, kw_only=True):
-    """The license is suspended and gives no rights now."""
-
-    code = "license-suspended"
-    status = 403
-    title = "The license is suspended"
-    license: str
-
-    def detail(self) -> str:
-        return f"License {self.license} is suspended and gives no rights now."
-
-    def remedies(self) -> tuple[Remedy, ...]:
-        return (
-            Remedy("reinstate", f"Reinstate it: POST /v1/licenses/{self.license}/reinstatement"),
-        )
-
-
-class LicenseRevoked(Refusal, frozen=True, kw_only=True):
-    """The license was revoked, which is final."""
-
-    code = "license-revoked"
-    status = 403
-    title = "The license is revoked"
-    license: str
-
-    def detail(self) -> str:
-        return f"License {self.license} was revoked, which is final. It gives no rights."
-
-    def remedies(self) -> tuple[Remedy, ...]:
-        return (Remedy("issue", "Issue another license: POST /v1/licenses"),)
-
-
-class LicenseAlreadyIssued(Refusal, frozen=True, kw_only=True):
-    """A license was to be issued under an id that is in use."""
-
-    code = "license-already-issued"
-    status = 409
-    title = "The license id is in use"
-    license: str
-
-    def detail(self) -> str:
-        return f"A license {self.license} was issued before; an id is used once."
-
-    def remedies(self) -> tuple[Remedy, ...]:
-        return (Remedy("choose-id", "Choose another id, or leave `id` out to get a fresh one."),)
-
-
-class UnknownLicense(Refusal, frozen=True, kw_only=True):
-    """There is no such license, or the actor may not see it."""
-
-    code = "unknown-license"
-    status = 404
-    title = "Unknown license"
-    license: str
-
-    def detail(self) -> str:
-        return f"There is no license {self.license} here that this key may see."
-
-    def remedies(self) -> tuple[Remedy, ...]:
-        return (Remedy("list", "See which there are: GET /v1/licenses"),)
-
-
-class UnknownActivationKey(Refusal, frozen=True, kw_only=True):
-    """The activation key fits no license."""
-
-    code = "unknown-activation-key"
-    status = 403
-    title = "Unknown activation key"
-
-    def detail(self) -> str:
-        return "The activation key fits no license. Check that it was copied whole."
+        return tuple(remedies.nominate(self.deployment, active) for active in self.actives[:NAMED])
 
 
 class UnknownDeployment(Refusal, frozen=True, kw_only=True):
@@ -358,67 +210,3 @@ class UnknownDeployment(Refusal, frozen=True, kw_only=True):
 
     def detail(self) -> str:
         return f"There is no deployment {self.deployment} here that this key may see."
-
-
-class KeyAlreadyExists(Refusal, frozen=True, kw_only=True):
-    """An API key was to be made under an id that is in use."""
-
-    code = "key-already-exists"
-    status = 409
-    title = "The key id is in use"
-    key: str
-
-    def detail(self) -> str:
-        return f"A key {self.key} was made before; an id is used once."
-
-    def remedies(self) -> tuple[Remedy, ...]:
-        return (Remedy("choose-id", "Choose another id, or leave `id` out to get a fresh one."),)
-
-
-class UnknownKey(Refusal, frozen=True, kw_only=True):
-    """There is no such API key, or the actor may not see it."""
-
-    code = "unknown-key"
-    status = 404
-    title = "Unknown API key"
-    key: str
-
-    def detail(self) -> str:
-        return f"There is no API key {self.key} here that this key may see."
-
-
-_NAMED = 10
-"""At most so many deployments are named in a refusal; the rest are counted."""
-
-
-def _names(deployments: tuple[str, ...]) -> str:
-    named = ", ".join(deployments[:_NAMED])
-    more = len(deployments) - _NAMED
-    return f"{named} and {more} more" if more > 0 else named
-
-
-CATALOGUE: dict[str, type[Refusal]] = {
-    kind.code: kind
-    for kind in (
-        BackupCannotActivate,
-        ActiveCannotBeBackup,
-        OfflineBackupCannotBeNominated,
-        BoundToAnotherLicense,
-        NoFreeSlot,
-        NotActive,
-        NotABackup,
-        ActiveIsAmbiguous,
-        ReplacedIsNotActive,
-        SlotsInUse,
-        LicenseExpired,
-        LicenseSuspended,
-        LicenseRevoked,
-        LicenseAlreadyIssued,
-        UnknownLicense,
-        UnknownActivationKey,
-        UnknownDeployment,
-        KeyAlreadyExists,
-        UnknownKey,
-    )
-}
-"""Every refusal by its code."""

@@ -1,0 +1,170 @@
+"""Refusals about license files, and about licenses that came in one."""
+
+from datetime import datetime
+
+from hotslot.domain import remedies
+from hotslot.domain.refusals.refusal import Refusal
+from hotslot.domain.remedies import Remedy
+from hotslot.domain.times import write_time
+
+
+class LicenseFileSignatureInvalid(Refusal, frozen=True, kw_only=True):
+    """The signature of a license file does not fit what the file says."""
+
+    code = "license-file-signature-invalid"
+    status = 403
+    title = "The license file's signature is not valid"
+
+    def detail(self) -> str:
+        return (
+            "The signature does not fit what the license file says: it was changed on its way, "
+            "or never signed by the vendor."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (remedies.carry_another_file(),)
+
+
+class LicenseFileKeyUnknown(Refusal, frozen=True, kw_only=True):
+    """A license file is signed by a key that this server does not trust."""
+
+    code = "license-file-key-unknown"
+    status = 403
+    title = "The license file is signed by an unknown key"
+    key: str
+
+    def detail(self) -> str:
+        return f"The license file is signed by key {self.key}, which this server does not trust."
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (
+            Remedy(
+                "trust-key",
+                "If the vendor confirms that key, put its public key where HOTSLOT_TRUSTED_KEYS "
+                "points.",
+            ),
+            remedies.carry_another_file(),
+        )
+
+
+class LicenseFileKeyRevoked(Refusal, frozen=True, kw_only=True):
+    """A license file is signed by a key that was revoked."""
+
+    code = "license-file-key-revoked"
+    status = 403
+    title = "The license file is signed by a revoked key"
+    key: str
+
+    def detail(self) -> str:
+        return f"The license file is signed by key {self.key}, which was revoked."
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (remedies.carry_another_file(),)
+
+
+class LicenseFileExpired(Refusal, frozen=True, kw_only=True):
+    """The license file says that the license has ended."""
+
+    code = "license-file-expired"
+    status = 403
+    title = "The license file is expired"
+    license: str
+    expires_at: datetime
+
+    def detail(self) -> str:
+        return (
+            f"The file says that license {self.license} expired at "
+            f"{write_time(self.expires_at)}: it gives no rights now."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (remedies.carry_another_file(),)
+
+
+class LicenseFileSuperseded(Refusal, frozen=True, kw_only=True):
+    """A newer file of the license said something else."""
+
+    code = "license-file-superseded"
+    status = 409
+    title = "A newer file of the license is known"
+    license: str
+    issued_at: datetime
+    newest_issued_at: datetime
+
+    def detail(self) -> str:
+        return (
+            f"This file of license {self.license} was issued at {write_time(self.issued_at)}; "
+            f"another one, issued at {write_time(self.newest_issued_at)}, has replaced it."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (
+            Remedy(
+                "use-newest-file",
+                f"Use the file that was issued at {write_time(self.newest_issued_at)}, or one "
+                "that is newer still.",
+            ),
+        )
+
+
+class LicenseFileForAnotherDeployment(Refusal, frozen=True, kw_only=True):
+    """A license file that may activate one deployment was to activate another."""
+
+    code = "license-file-for-another-deployment"
+    status = 409
+    title = "The license file is for another deployment"
+    deployment: str
+    license: str
+    bound_to: str
+
+    def detail(self) -> str:
+        return (
+            f"This file of license {self.license} may activate {self.bound_to} only, not "
+            f"{self.deployment}."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (
+            Remedy(
+                "carry-file-for-deployment",
+                f"Have the vendor make a file for {self.deployment}: GET /v1/licenses/"
+                f"{self.license}/file?deployment={self.deployment}",
+            ),
+            remedies.register(self.deployment),
+        )
+
+
+class LicenseFileForAnotherProduct(Refusal, frozen=True, kw_only=True):
+    """The license that a file names is another one here."""
+
+    code = "license-file-for-another-product"
+    status = 409
+    title = "The license file is for another product, customer or vendor"
+    license: str
+
+    def detail(self) -> str:
+        return (
+            f"License {self.license} is known here for another product or customer, or from "
+            "another vendor, than this file says."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (remedies.carry_another_file(),)
+
+
+class LicenseIssuedElsewhere(Refusal, frozen=True, kw_only=True):
+    """The terms of a license that came in a file were to be changed, or a file of it made."""
+
+    code = "license-issued-elsewhere"
+    status = 409
+    title = "The license was issued elsewhere"
+    license: str
+
+    def detail(self) -> str:
+        return (
+            f"License {self.license} came here in a license file. Only the vendor who signed it "
+            "says what it is, and makes files of it."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return (remedies.carry_another_file(),)
