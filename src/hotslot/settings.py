@@ -28,7 +28,8 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(
         default=Path(".hotslot"),
-        description="Where the embedded PostgreSQL keeps its files.",
+        description="Where the embedded PostgreSQL keeps its files, and signing keys lie unless "
+        "told otherwise.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes any.")
@@ -44,6 +45,21 @@ class Settings(BaseSettings):
         description="Folder of the PostgreSQL programs that the embedded server uses, in place "
         "of those in the wheel.",
     )
+    signing_keys: Path | None = Field(
+        default=None,
+        description="Folder of the keys that sign license files, or one PEM file. Unset, it is "
+        "`signing-keys` in the data directory.",
+    )
+    trusted_keys: Path | None = Field(
+        default=None,
+        description="Public keys of the vendors whose license files are accepted here: a folder "
+        "of PEM files, or one such file. Unset, only files that this server signed are.",
+    )
+
+    @property
+    def signing_keys_path(self) -> Path:
+        """Where the signing keys are, or will be once the first is made."""
+        return self.signing_keys or self.data_dir / "signing-keys"
 
     @field_validator("database_url")
     @classmethod

@@ -23,6 +23,8 @@ def serve(
     database_url: Annotated[str | None, _option("database_url")] = None,
     admin_key: Annotated[str | None, _option("admin_key")] = None,
     pg_bin: Annotated[Path | None, _option("pg_bin")] = None,
+    signing_keys: Annotated[Path | None, _option("signing_keys")] = None,
+    trusted_keys: Annotated[Path | None, _option("trusted_keys")] = None,
 ) -> None:
     """Run the server until Ctrl-C. Options stand for the HOTSLOT_ variables of the same name."""
     settings = server_settings(
@@ -33,6 +35,8 @@ def serve(
         database_url=database_url,
         admin_key=admin_key,
         pg_bin=pg_bin,
+        signing_keys=signing_keys,
+        trusted_keys=trusted_keys,
     )
     # What serves is loaded only by who serves: the other commands start in half the time.
     from hotslot.cli.server import ServerError, run
