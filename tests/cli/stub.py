@@ -32,9 +32,17 @@ class Stub:
     )
 
     def answer(
-        self, method: str, path: str, body: Any, status: int = 200, position: int | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        status: int = 200,
+        position: int | None = None,
+        media: str = "application/json",
     ) -> None:
-        headers = {} if position is None else {"Hotslot-Position": str(position)}
+        headers = {"Content-Type": media}
+        if position is not None:
+            headers["Hotslot-Position"] = str(position)
         self._answers.setdefault((method, path), []).append((status, body, headers))
 
     def taken(self, asked: Asked) -> tuple[int, Any, dict[str, str]]:

@@ -19,6 +19,10 @@ import httpx
 TIMEOUT_S = 30.0
 SERVER_AWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 
+# Answered 503 too, but by a server that is well: someone has to act, not to wait.
+NO_SIGNING_KEY = "no-signing-key"
+YAML = "application/yaml"
+
 PAGE = 1000
 TRIES_WHEN_BEHIND = 10
 
@@ -121,6 +125,18 @@ class Client:
                     raise
                 tries += 1
 
+    def text(self, path: str, **query: str | None) -> str:
+        """Fetch a text as it is, such as a license file.
+
+        Raises `RefusedError` and `OutOfReachError`.
+        """
+        asked = {name: value for name, value in query.items() if value is not None}
+        response = self._response("GET", path, params=asked)
+        if response.is_success and response.headers.get("Content-Type", "").startswith(YAML):
+            # Not `response.text`: that guesses at the encoding.
+            return response.content.decode()
+        raise _failure(response)
+
     def pages(self, path: str, items: str, limit: int | None, **query: str | int | None) -> Json:
         """Read a list page by page until it ends or holds `limit` items, if there is a limit.
 
@@ -164,6 +180,13 @@ class Client:
             ) from failure
 
     def _call(self, method: str, path: str, **request: Any) -> Answer:
+        response = self._response(method, path, **request)
+        body = _json(response)
+        if response.is_success and body is not None:
+            return Answer(response.status_code, body)
+        raise _failure(response)
+
+    def _response(self, method: str, path: str, **request: Any) -> httpx.Response:
         headers = {**self.headers, **request.pop("headers", {})}
         try:
             try:
@@ -179,7 +202,7 @@ class Client:
                 f"No server answers at {self.http.base_url} ({error})."
             ) from error
         self.seen.note(response.headers.get("Hotslot-Position"))
-        return _understood(response)
+        return response
 
 
 def credentials(*, key: str | None = None, activation_key: str | None = None) -> dict[str, str]:
@@ -213,18 +236,22 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _understood(response: httpx.Response) -> Answer:
+def _json(response: httpx.Response) -> Json | None:
     try:
         body = response.json()
     except ValueError:
-        body = None
-    if response.is_success and isinstance(body, dict):
-        return Answer(response.status_code, body)
-    if not isinstance(body, dict) or "code" not in body:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _failure(response: httpx.Response) -> CallError:
+    """Say why an answer doesn't give what was asked."""
+    body = _json(response)
+    if body is None or "code" not in body:
         body = _made_up_problem(response)
-    if response.status_code in SERVER_AWAY:
-        raise OutOfReachError(str(body.get("detail") or body["title"]), problem=body)
-    raise RefusedError(body)
+    if response.status_code in SERVER_AWAY and body["code"] != NO_SIGNING_KEY:
+        return OutOfReachError(str(body.get("detail") or body["title"]), problem=body)
+    return RefusedError(body)
 
 
 def _made_up_problem(response: httpx.Response) -> Json:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from hotslot.cli.carried_files import LicenseFileOption
 from hotslot.cli.client import Json, path
 from hotslot.cli.output import card, cell, moment, say
 from hotslot.cli.session import DeploymentArgument, Session, acts_on_deployment
@@ -51,13 +52,17 @@ def _show_nomination(console: Console, nomination: Json) -> None:
     show_deployment(console, deployment)
 
 
-def _under(session: Session, license_: str | None) -> Json:
-    """Give the body that names the license. Raises `typer.BadParameter` for none or both."""
-    if (license_ is None) == (session.activation_key is None):
-        raise typer.BadParameter("give either --license or --activation-key")
-    if license_ is None:
-        return {"activation_key": session.activation_key}
-    return {"license": license_}
+def _under(session: Session, license_: str | None, license_file: str | None) -> Json:
+    """Give the body that says which license. Raises `typer.BadParameter` unless one thing does."""
+    ways = {
+        "license": license_,
+        "activation_key": session.activation_key,
+        "license_file": license_file,
+    }
+    body: Json = {name: value for name, value in ways.items() if value is not None}
+    if len(body) != 1:
+        raise typer.BadParameter("give one of --license, --activation-key and --license-file")
+    return body
 
 
 def add_to(app: typer.Typer) -> None:
@@ -74,10 +79,13 @@ def activate(
     deployment: DeploymentArgument,
     *,
     license_: LicenseOption = None,
+    license_file: LicenseFileOption = None,
 ) -> Json:
     """Give a deployment a slot of a license: it becomes active and may process."""
     return session.command(
-        "PUT", path("deployments", deployment, "activation"), _under(session, license_)
+        "PUT",
+        path("deployments", deployment, "activation"),
+        _under(session, license_, license_file),
     )
 
 
@@ -94,13 +102,17 @@ def register(
     deployment: DeploymentArgument,
     *,
     license_: LicenseOption = None,
+    license_file: LicenseFileOption = None,
     standby_for: Annotated[
         str | None,
         typer.Option("--standby-for", help="The active deployment that it is to replace."),
     ] = None,
 ) -> Json:
-    """Make a deployment a hot backup of a license; backups use no slot."""
-    body = _under(session, license_)
+    """Make a deployment a hot backup of a license; backups use no slot.
+
+    Offline, it is the license file of the active deployment that registers a backup too.
+    """
+    body = _under(session, license_, license_file)
     if standby_for is not None:
         body["standby_for"] = standby_for
     return session.command("PUT", path("deployments", deployment, "backup"), body)

@@ -7,7 +7,15 @@ from rich.console import Console
 
 from hotslot.cli.client import Json, path
 from hotslot.cli.output import card, cell, moment, say, show_table
-from hotslot.cli.session import AsOfOption, LicenseArgument, Session, acts, checked_time, reads
+from hotslot.cli.session import (
+    AsOfOption,
+    LicenseArgument,
+    Session,
+    acts,
+    checked_id,
+    checked_time,
+    reads,
+)
 from hotslot.domain.license import Status
 
 app = typer.Typer(help="Issue licenses, look at them and change them.", no_args_is_help=True)
@@ -212,3 +220,32 @@ def reinstate(session: Session, license_: LicenseArgument) -> Json:
 def revoke(session: Session, license_: LicenseArgument) -> Json:
     """Take a license's rights away for good."""
     return session.command("POST", path("licenses", license_, "revocation"), {})
+
+
+def _write_file(_console: Console, answer: Json) -> None:
+    # Bytes, so that no terminal setting or platform changes them on their way into a file.
+    typer.echo(answer["license_file"].encode(), nl=False)
+
+
+@reads(app, "file", _write_file)
+def file(
+    session: Session,
+    license_: LicenseArgument,
+    *,
+    deployment: Annotated[
+        str | None,
+        typer.Option(
+            "--deployment",
+            help="The one deployment that the file may activate; any other it registers as a "
+            "backup. Unset, it activates any.",
+            callback=checked_id,
+        ),
+    ] = None,
+) -> Json:
+    """Print the license file for sites without a connection: > license.yml keeps it.
+
+    The server signs it, so it needs a signing key (`hotslot keys generate-signing`). A file that
+    is asked for again is the same while the license is.
+    """
+    text = session.client.text(path("licenses", license_, "file"), deployment=deployment)
+    return {"license_file": text}
