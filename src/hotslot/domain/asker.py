@@ -4,6 +4,7 @@ import msgspec
 
 from hotslot.domain.events import Actor
 from hotslot.domain.license import License
+from hotslot.domain.license_file import LicenseFile
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -14,9 +15,10 @@ class Asker(msgspec.Struct, frozen=True):
     license: str | None = None
     """An activation key acts under its own license only."""
 
-    def may_see(self, license_: License) -> bool:
-        """Whether the license exists for this asker."""
-        return self.customer in (None, license_.customer) and self.license in (None, license_.id)
+    def may_see(self, license_: License | LicenseFile) -> bool:
+        """Whether the license, or one that a file would bring, exists for this asker."""
+        license_id = license_.id if isinstance(license_, License) else license_.license
+        return self.customer in (None, license_.customer) and self.license in (None, license_id)
 
     @property
     def is_limited(self) -> bool:

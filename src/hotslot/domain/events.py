@@ -78,6 +78,34 @@ class LicenseIssued(Event, frozen=True, kw_only=True):
     ]
 
 
+class FileEvent(Event, frozen=True, kw_only=True):
+    """What happened to a license file, and all that the file says."""
+
+    license: LicenseId
+    product: Annotated[str, Meta(description="What the license is for, as the file says.")]
+    customer: Annotated[str, Meta(description="Who holds it, as the file says.")]
+    slots: Annotated[int, Meta(description="The slots that the file gives.")]
+    expires_at: Annotated[datetime | None, Meta(description="End of validity; null is never.")]
+    issued_at: Annotated[datetime, Meta(description="The time of issue that the file bears.")]
+    deployment: Annotated[
+        str | None, Meta(description="The one deployment that the file may activate, if any.")
+    ]
+    key: Annotated[str, Meta(description="Id of the key that signed the file.")]
+    digest: Annotated[str, Meta(description="SHA-256 of the signed bytes of the file, in hex.")]
+
+
+class LicenseFileIssued(FileEvent, frozen=True, kw_only=True):
+    """A license file was made, for a site without a connection."""
+
+    type = "license.file-issued"
+
+
+class LicenseImported(FileEvent, frozen=True, kw_only=True):
+    """A license came in a file that a trusted vendor signed: new here, or newer than before."""
+
+    type = "license.imported"
+
+
 class LicenseRenewed(Event, frozen=True, kw_only=True):
     """The end of validity was moved."""
 
@@ -241,6 +269,8 @@ CATALOGUE: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
         LicenseIssued,
+        LicenseFileIssued,
+        LicenseImported,
         LicenseRenewed,
         LicenseResized,
         LicenseSuspended,

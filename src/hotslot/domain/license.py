@@ -10,18 +10,16 @@ from enum import StrEnum
 import msgspec
 
 from hotslot.domain import refusals
-from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import (
     BackupNominated,
     BackupRegistered,
     BackupUnregistered,
     CommandRefused,
     DeploymentActivated,
-    DeploymentBound,
     DeploymentDeactivated,
-    DeploymentPromoted,
-    DeploymentReleased,
     Event,
+    LicenseFileIssued,
+    LicenseImported,
     LicenseIssued,
     LicenseReinstated,
     LicenseRenewed,
@@ -30,7 +28,6 @@ from hotslot.domain.events import (
     LicenseSuspended,
     Mode,
     Recorded,
-    Role,
 )
 from hotslot.domain.refusals import Refusal
 
@@ -62,14 +59,24 @@ class License(msgspec.Struct, frozen=True, kw_only=True):
     customer: str
     slots: int
     expires_at: datetime | None
-    activation_key_sha256: str
+    activation_key_sha256: str | None
+    """None for a license that came in a file: there is no key to it here."""
     suspended: bool = False
     revoked: bool = False
     term: int = 0
     active: dict[str, Holding] = {}
     backup_count: int = 0
+    imported_file_of: datetime | None = None
+    """Time of issue of the file that the license came in; None when it was issued here."""
+    last_file: LicenseFileIssued | None = None
+    """The last license file that was made of it."""
     position: int
-    """Position of the last event that changed the license; a refusal changes nothing."""
+    """Position of the last event that changed the license; refusals and files change nothing."""
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether another server issued the license, and a license file brought it here."""
+        return self.imported_file_of is not None
 
     def status(self, now: datetime) -> Status:
         """The status at a time. Expiry comes by time alone, without an event."""
@@ -113,9 +120,13 @@ def evolve(license_: License | None, recorded: Recorded) -> License | None:  # n
             activation_key_sha256=event.activation_key_sha256,
             position=position,
         )
+    if isinstance(event, LicenseImported):
+        return with_file(license_, event, position)
     assert license_ is not None, event
     replace = msgspec.structs.replace
     match event:
+        case LicenseFileIssued():
+            return replace(license_, last_file=event)
         case LicenseRenewed():
             return replace(license_, expires_at=event.expires_at, position=position)
         case LicenseResized():
@@ -153,6 +164,28 @@ def evolve(license_: License | None, recorded: Recorded) -> License | None:  # n
             raise AssertionError(event)
 
 
+def with_file(license_: License | None, imported: LicenseImported, position: int) -> License:
+    """The license as a file brings it: new, or with other terms than before."""
+    if license_ is None:
+        return License(
+            id=imported.license,
+            product=imported.product,
+            customer=imported.customer,
+            slots=imported.slots,
+            expires_at=imported.expires_at,
+            activation_key_sha256=None,
+            imported_file_of=imported.issued_at,
+            position=position,
+        )
+    return msgspec.structs.replace(
+        license_,
+        slots=imported.slots,
+        expires_at=imported.expires_at,
+        imported_file_of=imported.issued_at,
+        position=position,
+    )
+
+
 def _without(active: dict[str, Holding], deployment: str | None) -> dict[str, Holding]:
     return {held: holding for held, holding in active.items() if held != deployment}
 
@@ -168,6 +201,8 @@ def renew(license_: License, expires_at: datetime | None) -> Decision:
     """Move the end of validity, to any time; None is never."""
     if license_.revoked:
         return refusals.LicenseRevoked(license=license_.id)
+    if license_.is_imported:
+        return refusals.LicenseIssuedElsewhere(license=license_.id)
     if license_.expires_at == expires_at:
         return ()
     return (LicenseRenewed(license=license_.id, expires_at=expires_at),)
@@ -177,16 +212,25 @@ def resize(license_: License, slots: int) -> Decision:
     """Change the number of slots, never below what is used."""
     if license_.revoked:
         return refusals.LicenseRevoked(license=license_.id)
-    if slots < len(license_.active):
-        return refusals.SlotsInUse(
-            license=license_.id,
-            used=len(license_.active),
-            slots=slots,
-            holders=tuple(license_.active),
-        )
+    if license_.is_imported:
+        return refusals.LicenseIssuedElsewhere(license=license_.id)
+    if refusal := slots_in_use(license_, slots):
+        return refusal
     if license_.slots == slots:
         return ()
     return (LicenseResized(license=license_.id, slots=slots),)
+
+
+def slots_in_use(license_: License, slots: int) -> Refusal | None:
+    """A refusal to have so few slots, when more are used."""
+    if slots >= len(license_.active):
+        return None
+    return refusals.SlotsInUse(
+        license=license_.id,
+        used=len(license_.active),
+        slots=slots,
+        holders=tuple(license_.active),
+    )
 
 
 def suspend(license_: License) -> Decision:
@@ -208,166 +252,8 @@ def revoke(license_: License) -> Decision:
     return () if license_.revoked else (LicenseRevoked(license=license_.id),)
 
 
-def activate(license_: License, deployment: Deployment, mode: Mode, now: datetime) -> Decision:
-    """Give the deployment a slot."""
-    if _is_already(license_, deployment, Role.ACTIVE, mode):
-        return ()
-    if refusal := _no_rights(license_, now) or _bound_elsewhere(license_, deployment):
-        return refusal
-    if deployment.role is Role.BACKUP:
-        return refusals.BackupCannotActivate(deployment=deployment.id, license=license_.id)
-    if deployment.role is Role.UNLICENSED and len(license_.active) >= license_.slots:
-        return refusals.NoFreeSlot(
-            deployment=deployment.id,
-            license=license_.id,
-            slots=license_.slots,
-            holders=tuple(license_.active),
-        )
-    given_back = _give_up(license_, deployment)
-    term = license_.term + (2 if given_back else 1)
-    return (
-        *given_back,
-        DeploymentActivated(license=license_.id, deployment=deployment.id, mode=mode, term=term),
-        DeploymentBound(
-            deployment=deployment.id,
-            license=license_.id,
-            role=Role.ACTIVE,
-            mode=mode,
-            standby_for=None,
-            term=term,
-        ),
-    )
-
-
-def deactivate(license_: License | None, deployment: Deployment) -> Decision:
-    """Take the slot back, whatever the status of the license."""
-    if license_ is None or deployment.role is not Role.ACTIVE:
-        return refusals.NotActive(deployment=deployment.id, role=deployment.role)
-    return _give_up(license_, deployment)
-
-
-def register(
-    license_: License, deployment: Deployment, mode: Mode, standby_for: str | None, now: datetime
-) -> Decision:
-    """Make the deployment a hot backup. Any number of them is allowed; none takes a slot."""
-    if _is_already(license_, deployment, Role.BACKUP, mode) and (
-        standby_for is None or standby_for == deployment.standby_for
-    ):
-        return ()
-    if refusal := _no_rights(license_, now) or _bound_elsewhere(license_, deployment):
-        return refusal
-    if deployment.role is Role.ACTIVE:
-        return refusals.ActiveCannotBeBackup(deployment=deployment.id, license=license_.id)
-    return (
-        *_give_up(license_, deployment),
-        BackupRegistered(
-            license=license_.id,
-            deployment=deployment.id,
-            mode=mode,
-            standby_for=standby_for,
-            term=license_.term,
-        ),
-        DeploymentBound(
-            deployment=deployment.id,
-            license=license_.id,
-            role=Role.BACKUP,
-            mode=mode,
-            standby_for=standby_for,
-            term=license_.term,
-        ),
-    )
-
-
-def unregister(license_: License | None, deployment: Deployment) -> Decision:
-    """Make the backup like a fresh installation, whatever the status of the license."""
-    if license_ is None or deployment.role is not Role.BACKUP:
-        return refusals.NotABackup(
-            deployment=deployment.id, role=deployment.role, command="unregister"
-        )
-    return _give_up(license_, deployment)
-
-
-def nominate(
-    license_: License | None, deployment: Deployment, replaces: str | None, now: datetime
-) -> Decision:
-    """Make the backup active and release the active deployment that it replaces, in one step."""
-    if license_ is None or deployment.role is not Role.BACKUP:
-        return refusals.NotABackup(
-            deployment=deployment.id, role=deployment.role, command="nominate"
-        )
-    if refusal := _no_rights(license_, now):
-        return refusal
-    if deployment.mode is not Mode.ONLINE:
-        return refusals.OfflineBackupCannotBeNominated(
-            deployment=deployment.id, actives=tuple(license_.active)
-        )
-    replaced = replaced_by(license_, deployment, replaces)
-    if isinstance(replaced, Refusal):
-        return replaced
-    term = license_.term + 1
-    events: tuple[Event, ...] = (
-        BackupNominated(
-            license=license_.id,
-            deployment=deployment.id,
-            mode=deployment.mode,
-            replaced=replaced,
-            term=term,
-        ),
-        DeploymentPromoted(
-            deployment=deployment.id, license=license_.id, mode=deployment.mode, term=term
-        ),
-    )
-    if replaced is not None:
-        events += (
-            DeploymentReleased(
-                deployment=replaced,
-                license=license_.id,
-                cause="replaced",
-                replaced_by=deployment.id,
-            ),
-        )
-    return events
-
-
-def replaced_by(license_: License, backup: Deployment, named: str | None) -> str | Refusal | None:
-    """Which active deployment a nomination of the backup replaces; None takes a free slot."""
-    actives = tuple(license_.active)
-    if named is not None:
-        if named in license_.active:
-            return named
-        return refusals.ReplacedIsNotActive(
-            deployment=backup.id, replaces=named, license=license_.id, actives=actives
-        )
-    if backup.standby_for in license_.active:
-        return backup.standby_for
-    if len(actives) > 1:
-        return refusals.ActiveIsAmbiguous(deployment=backup.id, actives=actives)
-    return actives[0] if actives else None
-
-
-def _give_up(license_: License, deployment: Deployment) -> tuple[Event, ...]:
-    """End the role that the deployment holds on the license; a change of mode begins with it."""
-    match deployment.role:
-        case Role.ACTIVE:
-            term = license_.term + 1
-            ended: Event = DeploymentDeactivated(
-                license=license_.id, deployment=deployment.id, term=term
-            )
-            cause = "deactivated"
-        case Role.BACKUP:
-            ended = BackupUnregistered(license=license_.id, deployment=deployment.id)
-            cause = "unregistered"
-        case Role.UNLICENSED:
-            return ()
-    released = DeploymentReleased(deployment=deployment.id, license=license_.id, cause=cause)
-    return ended, released
-
-
-def _is_already(license_: License, deployment: Deployment, role: Role, mode: Mode) -> bool:
-    return (deployment.license, deployment.role, deployment.mode) == (license_.id, role, mode)
-
-
-def _no_rights(license_: License, now: datetime) -> Refusal | None:
+def no_rights(license_: License, now: datetime) -> Refusal | None:
+    """A refusal when the license gives no rights at this time."""
     match license_.status(now):
         case Status.REVOKED:
             return refusals.LicenseRevoked(license=license_.id)
@@ -378,11 +264,3 @@ def _no_rights(license_: License, now: datetime) -> Refusal | None:
             return refusals.LicenseExpired(license=license_.id, expires_at=license_.expires_at)
         case Status.VALID:
             return None
-
-
-def _bound_elsewhere(license_: License, deployment: Deployment) -> Refusal | None:
-    if deployment.license is None or deployment.license == license_.id:
-        return None
-    return refusals.BoundToAnotherLicense(
-        deployment=deployment.id, license=deployment.license, role=deployment.role
-    )

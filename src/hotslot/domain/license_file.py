@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from hotslot.domain.events import FileEvent
 from hotslot.domain.times import write_time
 
 FORMAT = "hotslot-license-file/1"
@@ -72,6 +73,19 @@ def signed_bytes(content: object) -> bytes:
     """
     canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return f"{FORMAT}\n{canonical}".encode()
+
+
+def file_in(event: FileEvent) -> LicenseFile:
+    """The file that an event tells of."""
+    return LicenseFile(
+        license=event.license,
+        product=event.product,
+        customer=event.customer,
+        slots=event.slots,
+        issued_at=event.issued_at,
+        expires_at=event.expires_at,
+        deployment=event.deployment,
+    )
 
 
 class Presented(msgspec.Struct, frozen=True):

@@ -2,6 +2,16 @@
 
 import msgspec
 
+NAMED = 10
+"""At most so many deployments are named in a refusal; the rest are counted."""
+
+
+def names(deployments: tuple[str, ...]) -> str:
+    """The deployments as a refusal or a remedy names them."""
+    named = ", ".join(deployments[:NAMED])
+    more = len(deployments) - NAMED
+    return f"{named} and {more} more" if more > 0 else named
+
 
 class Remedy(msgspec.Struct, frozen=True):
     """A way out of a refusal: what to do, and the call that does it."""
@@ -15,6 +25,17 @@ def deactivate(deployment: str) -> Remedy:
     return Remedy("deactivate", f"Deactivate {deployment}: DELETE {_path(deployment)}/activation")
 
 
+def deactivate_one(actives: tuple[str, ...]) -> Remedy:
+    """Give the slot back of the one that another is to take over from."""
+    if len(actives) == 1:
+        return deactivate(actives[0])
+    return Remedy(
+        "deactivate",
+        f"Deactivate the one to take over from, of {names(actives)}: "
+        "DELETE /v1/deployments/{that one}/activation",
+    )
+
+
 def unregister(deployment: str) -> Remedy:
     """End the role of a backup."""
     return Remedy("unregister", f"Unregister {deployment}: DELETE {_path(deployment)}/backup")
@@ -23,6 +44,15 @@ def unregister(deployment: str) -> Remedy:
 def activate(deployment: str) -> Remedy:
     """Take a slot."""
     return Remedy("activate", f"Activate {deployment}: PUT {_path(deployment)}/activation")
+
+
+def activate_with_file(deployment: str) -> Remedy:
+    """Take a slot with a license file."""
+    return Remedy(
+        "activate",
+        f"Activate {deployment} with a license file that is not bound to another: "
+        f'PUT {_path(deployment)}/activation with {{"license_file": "{{text of the file}}"}}',
+    )
 
 
 def unregister_and_activate(deployment: str) -> Remedy:
@@ -38,6 +68,15 @@ def register(deployment: str) -> Remedy:
     """Stand by instead of taking a slot."""
     return Remedy(
         "register", f"Register {deployment} as a hot backup: PUT {_path(deployment)}/backup"
+    )
+
+
+def register_with_file(deployment: str) -> Remedy:
+    """Stand by, with a license file."""
+    return Remedy(
+        "register",
+        f"Register {deployment} with a license file, that of its active one for example: "
+        f'PUT {_path(deployment)}/backup with {{"license_file": "{{text of the file}}"}}',
     )
 
 

@@ -15,6 +15,8 @@ from hotslot.domain.events import (
     Event,
     KeyCreated,
     KeyRevoked,
+    LicenseFileIssued,
+    LicenseImported,
     LicenseIssued,
     LicenseReinstated,
     LicenseRenewed,
@@ -46,6 +48,8 @@ def stream_of(event: Event) -> str:
             return license_stream(concerned)
         case (
             LicenseIssued()
+            | LicenseFileIssued()
+            | LicenseImported()
             | LicenseRenewed()
             | LicenseResized()
             | LicenseSuspended()

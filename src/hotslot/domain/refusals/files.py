@@ -152,6 +152,28 @@ class LicenseFileForAnotherProduct(Refusal, frozen=True, kw_only=True):
         return (remedies.carry_another_file(),)
 
 
+class LicenseFileRequired(Refusal, frozen=True, kw_only=True):
+    """A deployment was to take a role, without a license file, on a license that came in one."""
+
+    code = "license-file-required"
+    status = 409
+    title = "A license file is required"
+    deployment: str
+    license: str
+    command: str
+
+    def detail(self) -> str:
+        return (
+            f"License {self.license} came here in a license file, and a file may be for one "
+            f"deployment only. So {self.deployment} has to show a file of it."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        if self.command == "register":
+            return (remedies.register_with_file(self.deployment),)
+        return (remedies.activate_with_file(self.deployment),)
+
+
 class LicenseIssuedElsewhere(Refusal, frozen=True, kw_only=True):
     """The terms of a license that came in a file were to be changed, or a file of it made."""
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from hotslot.domain import remedies
-from hotslot.domain.refusals.refusal import NAMED, Refusal, names
-from hotslot.domain.remedies import Remedy
+from hotslot.domain.refusals.refusal import Refusal
+from hotslot.domain.remedies import NAMED, Remedy, names
 from hotslot.domain.times import write_time
 
 

@@ -35,14 +35,3 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     def explain(self) -> Explanation:
         """All that there is to say about it."""
         return Explanation(self.code, self.status, self.title, self.detail(), self.remedies())
-
-
-NAMED = 10
-"""At most so many deployments are named in a refusal; the rest are counted."""
-
-
-def names(deployments: tuple[str, ...]) -> str:
-    """The deployments as a refusal names them."""
-    named = ", ".join(deployments[:NAMED])
-    more = len(deployments) - NAMED
-    return f"{named} and {more} more" if more > 0 else named

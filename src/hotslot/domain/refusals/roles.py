@@ -1,8 +1,8 @@
 """Refusals about the role that a deployment holds, or wants."""
 
 from hotslot.domain import remedies
-from hotslot.domain.refusals.refusal import NAMED, Refusal, names
-from hotslot.domain.remedies import Remedy
+from hotslot.domain.refusals.refusal import Refusal
+from hotslot.domain.remedies import NAMED, Remedy, names
 
 
 class BackupCannotActivate(Refusal, frozen=True, kw_only=True):
@@ -13,18 +13,20 @@ class BackupCannotActivate(Refusal, frozen=True, kw_only=True):
     title = "A backup cannot be activated directly"
     deployment: str
     license: str
+    mode: str
 
     def detail(self) -> str:
+        nominate = "Nominate it, or unregister" if self.mode == "online" else "Unregister"
         return (
             f"{self.deployment} is registered as a hot backup on license {self.license}. "
-            "Nominate it, or unregister it and activate it then."
+            f"{nominate} it and activate it then."
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
-        return (
-            remedies.nominate(self.deployment),
-            remedies.unregister_and_activate(self.deployment),
-        )
+        unregister = remedies.unregister_and_activate(self.deployment)
+        if self.mode == "online":
+            return remedies.nominate(self.deployment), unregister
+        return (unregister,)
 
 
 class ActiveCannotBeBackup(Refusal, frozen=True, kw_only=True):
@@ -62,12 +64,13 @@ class OfflineBackupCannotBeNominated(Refusal, frozen=True, kw_only=True):
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
-        active = self.actives[0] if len(self.actives) == 1 else "{active deployment}"
-        return (
-            remedies.deactivate(active),
+        steps = (
             remedies.unregister(self.deployment),
-            remedies.activate(self.deployment),
+            remedies.activate_with_file(self.deployment),
         )
+        if not self.actives:
+            return steps
+        return (remedies.deactivate_one(self.actives), *steps)
 
 
 class BoundToAnotherLicense(Refusal, frozen=True, kw_only=True):

@@ -1,0 +1,53 @@
+"""One class a command. Each names the streams that it reads, and decides on their states."""
+
+from hotslot.domain.commands.command import (
+    Command,
+    States,
+)
+from hotslot.domain.commands.keys import (
+    CreateKey,
+    RevokeKey,
+)
+from hotslot.domain.commands.licenses import (
+    IssueFile,
+    IssueLicense,
+    LicenseCommand,
+    ReinstateLicense,
+    RenewLicense,
+    ResizeLicense,
+    RevokeLicense,
+    SuspendLicense,
+)
+from hotslot.domain.commands.roles import (
+    Activate,
+    ChangeRole,
+    Deactivate,
+    NominateBackup,
+    RegisterBackup,
+    RejectFile,
+    TakeRole,
+    UnregisterBackup,
+)
+
+__all__ = [
+    "Activate",
+    "ChangeRole",
+    "Command",
+    "CreateKey",
+    "Deactivate",
+    "IssueFile",
+    "IssueLicense",
+    "LicenseCommand",
+    "NominateBackup",
+    "RegisterBackup",
+    "ReinstateLicense",
+    "RejectFile",
+    "RenewLicense",
+    "ResizeLicense",
+    "RevokeKey",
+    "RevokeLicense",
+    "States",
+    "SuspendLicense",
+    "TakeRole",
+    "UnregisterBackup",
+]
