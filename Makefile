@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 DEMO_ARGS ?=
 TEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_SECONDS ?= 60
 
 # What another project or a person's configuration could put in the way of a plain virtual
 # environment. Index and certificate settings stay: they say where packages may come from.
@@ -24,7 +25,7 @@ DEV_STAMP := $(VENV)/.dev-installed
 SOURCES := src projections tests bench docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-all check format bench docs clean
+.PHONY: help install dev demo test test-all fuzz check format bench docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,7 +41,10 @@ test: $(DEV_STAMP)  ## run the tests (TEST_ARGS are passed to pytest)
 	@$(BIN)/python -m pytest $(TEST_ARGS)
 
 test-all: $(DEV_STAMP)  ## run the tests with the long variants
-	@$(BIN)/python -m pytest -m "heavy or not heavy" $(TEST_ARGS)
+	@$(BIN)/python -m pytest -m "not fuzz" $(TEST_ARGS)
+
+fuzz: $(DEV_STAMP)  ## read made-up license files for a minute (FUZZ_SECONDS=600 for ten)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -m fuzz -s tests/licensefiles $(TEST_ARGS)
 
 check: $(DEV_STAMP)  ## lint, format, types
 	@$(BIN)/ruff check $(SOURCES)

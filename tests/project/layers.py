@@ -13,8 +13,9 @@ PARTS: dict[str, set[str]] = {
     "hotslot.domain": set(),
     "hotslot.ledger": {"hotslot.domain", *_BASE},
     "projections": _LEDGER,
-    "hotslot.api": {"projections", *_LEDGER},
-    "hotslot.cli": {"hotslot.api", "projections", *_LEDGER},
+    "hotslot.licensefiles": {"hotslot.domain"},
+    "hotslot.api": {"projections", "hotslot.licensefiles", *_LEDGER},
+    "hotslot.cli": {"hotslot.api", "projections", "hotslot.licensefiles", *_LEDGER},
     "hotslot.__main__": {"hotslot.cli"},
     "hotslot.__init__": set(),
 }

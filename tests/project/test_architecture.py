@@ -41,6 +41,11 @@ def test_every_part_is_there():
         ("src/hotslot/api/x.py", "from hotslot.cli.main import run", "import hotslot.cli.main"),
         ("src/hotslot/api/x.py", "from tests import conftest", "import tests"),
         ("projections/slots/x.py", "from hotslot.api import app", "import hotslot.api"),
+        ("projections/slots/x.py", "import hotslot.licensefiles", "import hotslot.licensefiles"),
+        ("src/hotslot/domain/x.py", "from hotslot import licensefiles", "hotslot.licensefiles"),
+        ("src/hotslot/ledger/x.py", "import hotslot.licensefiles", "import hotslot.licensefiles"),
+        ("src/hotslot/licensefiles/x.py", "import hotslot.ledger", "import hotslot.ledger"),
+        ("src/hotslot/licensefiles/x.py", "import hotslot.settings", "import hotslot.settings"),
         ("src/hotslot/settings.py", "import hotslot.ledger", "import hotslot.ledger"),
         ("src/hotslot/extras/x.py", "import os", "belongs to no part"),
     ],
@@ -65,6 +70,8 @@ def test_a_wrong_import_is_found(tmp_path: Path, file: str, source: str, complai
         ("projections/x.py", "from hotslot.ledger import tail\nfrom projections import slots"),
         ("src/hotslot/api/x.py", "import fastapi\nfrom projections.slots import queries"),
         ("src/hotslot/cli/x.py", "from hotslot.api.app import app\nimport projections"),
+        ("src/hotslot/licensefiles/x.py", "import yaml\nfrom hotslot.domain import refusals"),
+        ("src/hotslot/api/x.py", "from hotslot.licensefiles import KeyFolder"),
     ],
 )
 def test_a_right_import_is_let_through(tmp_path: Path, file: str, source: str):
