@@ -10,12 +10,24 @@ from fastapi_offline import FastAPIOffline
 from hotslot import __version__
 from hotslot.api import documentation, problems
 from hotslot.api.backend import Backend
+from hotslot.api.license_files import LicenseFiles
 from hotslot.api.middleware import RequestMiddleware
-from hotslot.api.routes import audit, deployments, keys, licenses, operations
+from hotslot.api.routes import (
+    audit,
+    deployments,
+    keys,
+    license_files,
+    licenses,
+    operations,
+    signing_keys,
+)
 
 
-def create_app(dsn: str) -> FastAPI:
-    """The app on a database that is installed, with followers at work elsewhere."""
+def create_app(dsn: str, files: LicenseFiles | None = None) -> FastAPI:
+    """The app on a database that is installed, with followers at work elsewhere.
+
+    Without `files` it has no keys: it makes no license file and accepts none.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -30,8 +42,16 @@ def create_app(dsn: str) -> FastAPI:
     app = FastAPIOffline(title="Hotslot", version=__version__, lifespan=lifespan, redoc_url=None)
     # A path with a slash too many is none of ours: 404, and no redirect to a guessed host.
     app.router.redirect_slashes = False
-    app.state.backend = Backend(dsn)
-    for resource in (operations, keys, audit, licenses, deployments):
+    app.state.backend = Backend(dsn, files or LicenseFiles())
+    for resource in (
+        operations,
+        keys,
+        signing_keys,
+        audit,
+        licenses,
+        license_files,
+        deployments,
+    ):
         # Not include_router: a nested router is matched anew at every request, at a cost. First,
         # before what the framework has put there, since routes are tried in their order.
         app.router.routes[:0] = resource.router.routes

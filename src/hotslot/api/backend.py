@@ -17,6 +17,7 @@ from starlette.requests import Request
 
 from hotslot.api.freshness import Freshness
 from hotslot.api.keyring import Keyring
+from hotslot.api.license_files import LicenseFiles
 from hotslot.api.view_cache import ViewCache
 from hotslot.domain.events import Recorded, license_stream
 from hotslot.domain.license import License
@@ -62,7 +63,8 @@ def utc_now() -> datetime:
 class Backend:
     """What the routes use. Lives as long as the process serves."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, license_files: LicenseFiles) -> None:
+        self.license_files = license_files
         self.pool: Pool = AsyncConnectionPool(
             dsn,
             open=False,

@@ -84,15 +84,20 @@ class ResizeBody(Body):
 
 
 class TakeRoleBody(Body):
-    """The license that the deployment is to have a role on, by its id or its activation key."""
+    """The license that the deployment is to have a role on: by its id, its key, or its file."""
 
     license: Id | None = None
     activation_key: ActivationKey | None = None
+    license_file: str | None = Field(
+        default=None,
+        description="The text of a license file, 64 KiB at most: the role is had in offline mode.",
+    )
 
     @model_validator(mode="after")
     def _names_one(self) -> "TakeRoleBody":
-        if self.license is not None and self.activation_key is not None:
-            raise ValueError("give `license` or `activation_key`, not both")
+        given = (self.license, self.activation_key, self.license_file)
+        if sum(each is not None for each in given) > 1:
+            raise ValueError("give one of `license`, `activation_key` and `license_file`")
         return self
 
 

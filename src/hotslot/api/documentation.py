@@ -26,6 +26,8 @@ _SHAPES = (
     shapes.Key,
     shapes.CreatedKey,
     shapes.Keys,
+    shapes.SigningKeys,
+    shapes.WebKeys,
     shapes.Entries,
     shapes.Problem,
 )
@@ -33,20 +35,27 @@ _REF = "#/components/schemas/{name}"
 
 _ERRORS = {
     401: "No credential, or none that is known (`unauthenticated`).",
-    403: "The credential does not allow this (`forbidden`), or the license gives no rights now "
-    "(`license-expired`, `license-suspended`, `license-revoked`).",
+    403: "The credential does not allow this (`forbidden`), the license gives no rights now "
+    "(`license-expired`, `license-suspended`, `license-revoked`), or the license file can't be "
+    "trusted (`license-file-signature-invalid`, `license-file-key-unknown`, "
+    "`license-file-key-revoked`) or is expired (`license-file-expired`).",
     404: "Not there, or not for this credential to see (`unknown-license`, `unknown-deployment`, "
     "`unknown-key`).",
     409: "A rule turns the command down; `remedies` say what to do instead.",
     412: "The license has changed since the ETag in If-Match (`precondition-failed`), or the "
     "deployment to be replaced is not active (`replaced-is-not-active`).",
-    413: "The body is over 64 KiB (`body-too-large`).",
+    413: "The body is over 64 KiB, or with a license file over 448 KiB (`body-too-large`).",
     415: "The body is not JSON (`unsupported-media-type`).",
-    422: "The input is not valid (`invalid-input`), or the Idempotency-Key was used for another "
-    "request (`idempotency-key-reused`).",
+    422: "The input is not valid (`invalid-input`), a license file is none "
+    "(`license-file-unreadable`), or the Idempotency-Key was used for another request "
+    "(`idempotency-key-reused`).",
     503: "The view is behind (`projection-behind`), or the database is out of reach "
-    "(`ledger-unavailable`); try again.",
+    "(`ledger-unavailable`): try again. Or the keys of license files are missing "
+    "(`no-signing-key`) or can't be read (`license-file-keys-unreadable`).",
 }
+PROBLEM = "application/problem+json"
+WEB_KEYS = "application/jwk-set+json"  # RFC 7517, section 8.5.2
+LICENSE_FILE = "application/yaml"  # RFC 9512
 READ_ERRORS = (401, 403, 413, 422, 503)
 COMMAND_ERRORS = (401, 403, 404, 409, 412, 413, 422, 503)
 
@@ -80,13 +89,18 @@ def _json(shape: type, media_type: str = "application/json") -> dict[str, Any]:
 def _error(status: int) -> dict[str, Any]:
     return {
         "description": _ERRORS[status],
-        "content": _json(shapes.Problem, "application/problem+json"),
+        "content": _json(shapes.Problem, PROBLEM),
     }
 
 
-def _responses(shape: type, status: int, errors: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+def _responses(
+    shape: type, status: int, errors: Iterable[int], media_type: str = "application/json"
+) -> dict[int | str, dict[str, Any]]:
     responses: dict[int | str, dict[str, Any]] = {code: _error(code) for code in errors}
-    responses[status] = {"description": (shape.__doc__ or "").strip(), "content": _json(shape)}
+    responses[status] = {
+        "description": (shape.__doc__ or "").strip(),
+        "content": _json(shape, media_type),
+    }
     return responses
 
 
@@ -98,6 +112,29 @@ def command(
         "status_code": status,
         "responses": _responses(shape, status, errors),
         "openapi_extra": {"parameters": list(_COMMAND_HEADERS)},
+        "response_model": None,
+    }
+
+
+def issuing_file() -> dict[str, Any]:
+    """The documentation of the route that makes license files: a command, though it is read."""
+    responses: dict[int | str, dict[str, Any]] = {code: _error(code) for code in COMMAND_ERRORS}
+    responses[200] = {
+        "description": "The license file.",
+        "content": {LICENSE_FILE: {"schema": {"type": "string"}}},
+    }
+    return {
+        "responses": responses,
+        "openapi_extra": {"parameters": list(_COMMAND_HEADERS)},
+        "response_model": None,
+    }
+
+
+def public(shape: type, media_type: str = "application/json") -> dict[str, Any]:
+    """The documentation of a read that takes no credential."""
+    return {
+        "responses": _responses(shape, 200, (413, 503), media_type),
+        "openapi_extra": {"security": []},
         "response_model": None,
     }
 
@@ -153,7 +190,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             if path.startswith("/v1/"):
-                operation["security"] = [{"apiKey": []}, {"activationKey": []}]
+                operation.setdefault("security", [{"apiKey": []}, {"activationKey": []}])
             if "requestBody" in operation:
                 operation["responses"]["415"] = _error(415)
     return document

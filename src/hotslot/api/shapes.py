@@ -1,7 +1,7 @@
 """The JSON shapes of the answers. The OpenAPI document is made from them."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -193,6 +193,39 @@ class Keys(Struct):
 
     keys: list[Key]
     next: str | None
+
+
+class SigningKey(Struct):
+    """A key that signs license files, or did; `created_at` is null where it is not known."""
+
+    id: str
+    algorithm: Literal["ed25519"]
+    created_at: Time | None
+    status: Literal["signing", "verifying", "revoked"]
+    public_key: Annotated[str, Meta(description="SubjectPublicKeyInfo in PEM.")]
+
+
+class SigningKeys(Struct):
+    """All keys of license files; one of them signs, the others only verify, unless revoked."""
+
+    keys: list[SigningKey]
+
+
+class WebKey(Struct):
+    """A public key as RFC 8037 has it."""
+
+    kty: Literal["OKP"]
+    crv: Literal["Ed25519"]
+    x: str
+    kid: Annotated[str, Meta(description="The thumbprint of RFC 7638.")]
+    use: Literal["sig"]
+    alg: Literal["EdDSA"]
+
+
+class WebKeys(Struct):
+    """The keys of license files that are in force, as RFC 7517 has it."""
+
+    keys: list[WebKey]
 
 
 class Entry(Struct):

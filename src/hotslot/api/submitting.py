@@ -114,7 +114,7 @@ async def _idempotency_key(request: Request, credential: Credential) -> Idempote
     asked = hashlib.sha256()
     for part in (
         request.method.encode(),
-        request.url.path.encode(),
+        _target(request).encode(),
         (header(request, b"hotslot-reason") or "").encode(),
         await request.body(),
     ):
@@ -122,6 +122,11 @@ async def _idempotency_key(request: Request, credential: Credential) -> Idempote
         asked.update(part)
     actor = credential.asker.actor
     return IdempotencyKey(f"{actor.kind}:{actor.id}", key, asked.hexdigest())
+
+
+def _target(request: Request) -> str:
+    url = request.url
+    return f"{url.path}?{url.query}" if url.query else url.path
 
 
 def _count(command: Command, outcome: Outcome) -> None:

@@ -13,19 +13,21 @@ import httpx
 import psycopg
 import typer
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from hotslot import logs
 from hotslot.api.app import create_app
 from hotslot.api.bootstrap import ensure_admin_key
-from hotslot.api.worker import DSN_VARIABLE
+from hotslot.api.license_files import LicenseFiles
+from hotslot.api.worker import environment_for_workers
 from hotslot.cli.followers import FollowerProcess
 from hotslot.ledger import schema
 from hotslot.ledger.database import open_database
 from hotslot.ledger.mapper import UnknownEventError
 from hotslot.ledger.postgres import EmbeddedPostgresError
+from hotslot.licensefiles import KeyFolder, KeyFolderError
 from hotslot.settings import Settings
-from hotslot.supervision import SUPERVISOR_VARIABLE
 from projections.install import install
 from projections.projection import ProjectionError
 from projections.rebuild import RebuildRunningError
@@ -35,7 +37,7 @@ GRACE_SECONDS = 5
 
 
 class ServerError(Exception):
-    """The server can't start, or go on: address taken, database out of reach or lost."""
+    """The server can't start, or go on: address taken, keys unreadable, database lost."""
 
 
 def run(settings: Settings) -> None:
@@ -46,6 +48,7 @@ def run(settings: Settings) -> None:
 
     """
     logs.configure()
+    _check_keys(settings)
     lost = threading.Event()
 
     def end() -> None:
@@ -70,6 +73,21 @@ def run(settings: Settings) -> None:
         OSError,
     ) as error:
         raise ServerError(str(error)) from error
+
+
+def _check_keys(settings: Settings) -> None:
+    """Read the keys of license files once: what is wrong with them is said at the start."""
+    places = {
+        "HOTSLOT_SIGNING_KEYS": (settings.signing_keys_path, settings.signing_keys is not None),
+        "HOTSLOT_TRUSTED_KEYS": (settings.trusted_keys, True),
+    }
+    for variable, (path, required) in places.items():
+        if path is None:
+            continue
+        try:
+            KeyFolder(path, required=required).read()
+        except KeyFolderError as error:
+            raise ServerError(f"{variable}: {error}") from None
 
 
 @contextlib.contextmanager
@@ -102,7 +120,7 @@ def _serve(
     settings: Settings, dsn: str, listener: socket.socket, followers: FollowerProcess
 ) -> None:
     config = uvicorn.Config(
-        "hotslot.api.worker:create_worker" if settings.workers > 1 else create_app(dsn),
+        _application(settings, dsn),
         factory=settings.workers > 1,
         workers=settings.workers,
         loop="auto",
@@ -120,11 +138,18 @@ def _serve(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         if settings.workers > 1:
-            os.environ |= {DSN_VARIABLE: dsn, SUPERVISOR_VARIABLE: str(os.getpid())}
+            os.environ |= environment_for_workers(dsn, settings)
             Multiprocess(config, sockets=[listener]).run()
         else:
             uvicorn.Server(config).run(sockets=[listener])
     typer.echo("Stopped.")
+
+
+def _application(settings: Settings, dsn: str) -> str | FastAPI:
+    """The app, or for workers, which each make it for themselves, where to find it."""
+    if settings.workers > 1:
+        return "hotslot.api.worker:create_worker"
+    return create_app(dsn, LicenseFiles(settings.signing_keys_path, settings.trusted_keys))
 
 
 def _announce(settings: Settings, listener: socket.socket, followers: FollowerProcess) -> None:

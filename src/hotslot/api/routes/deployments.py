@@ -1,7 +1,7 @@
 """Deployments: activate, register, nominate, release, read."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 import psycopg
 from fastapi import APIRouter, Path, Request, Response
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from hotslot.api import shapes, views
 from hotslot.api.answers import answer, mark_repeated, refusal_of, refuse
 from hotslot.api.auth import Credential, activation_key_parts, authenticate
+from hotslot.api.backend import backend_of
 from hotslot.api.bodies import ID_PATTERN, NominationBody, RegistrationBody, TakeRoleBody
 from hotslot.api.documentation import READ_ERRORS, command, probe, reading
 from hotslot.api.fast_route import FastRoute
@@ -17,8 +18,9 @@ from hotslot.api.reading import Reading
 from hotslot.api.routes.licenses import AsOf, MinPosition, license_after
 from hotslot.api.submitting import submit
 from hotslot.domain import commands
-from hotslot.domain.events import BackupNominated, Recorded, Role
+from hotslot.domain.events import BackupNominated, Recorded, Role, deployment_stream
 from hotslot.ledger.submission import Done, Repeated
+from hotslot.licensefiles import UntrustedLicenseFileError
 from projections.slots.views import LicenseView
 
 router = APIRouter(
@@ -33,12 +35,7 @@ async def activate(
     request: Request, deployment: DeploymentId, body: TakeRoleBody | None = None
 ) -> Response:
     """Activate the deployment: it takes a slot and may process."""
-    credential = await _actor(request, deployment)
-    license_id, key_digest = _license_named(credential, body)
-    activation = commands.Activate(
-        deployment=deployment, license=license_id, activation_key_sha256=key_digest
-    )
-    return await _change(request, credential, activation, body.reason if body else None)
+    return await _take(request, deployment, body, commands.Activate)
 
 
 @router.delete("/activation", **command(shapes.Deployment))
@@ -53,15 +50,8 @@ async def register_backup(
     request: Request, deployment: DeploymentId, body: RegistrationBody | None = None
 ) -> Response:
     """Register the deployment as a hot backup: it takes no slot."""
-    credential = await _actor(request, deployment)
-    license_id, key_digest = _license_named(credential, body)
-    registration = commands.RegisterBackup(
-        deployment=deployment,
-        license=license_id,
-        activation_key_sha256=key_digest,
-        standby_for=body.standby_for if body else None,
-    )
-    return await _change(request, credential, registration, body.reason if body else None)
+    standby_for = body.standby_for if body else None
+    return await _take(request, deployment, body, commands.RegisterBackup, standby_for=standby_for)
 
 
 @router.delete("/backup", **command(shapes.Deployment))
@@ -77,15 +67,41 @@ async def _actor(request: Request, deployment: str) -> Credential:
     return credential
 
 
-def _license_named(credential: Credential, body: TakeRoleBody | None) -> tuple[str, str | None]:
-    """The license that a deployment is to have a role on, with the key's digest to check."""
+async def _take(
+    request: Request,
+    deployment: str,
+    body: TakeRoleBody | None,
+    kind: type[commands.TakeRole],
+    **more: Any,
+) -> Response:
+    credential = await _actor(request, deployment)
+    change: commands.TakeRole | commands.RejectFile
+    try:
+        named = await _license_named(request, credential, body)
+    except UntrustedLicenseFileError as error:
+        change = commands.RejectFile(
+            command=kind.name, deployment=deployment, refusal=error.refusal
+        )
+    else:
+        change = kind(deployment=deployment, **named, **more)
+    return await _change(request, credential, change, body.reason if body else None)
+
+
+async def _license_named(
+    request: Request, credential: Credential, body: TakeRoleBody | None
+) -> dict[str, Any]:
+    """The license that a deployment is to have a role on, and by what it was named."""
+    if body is not None and body.license_file is not None:
+        presented = await backend_of(request).license_files.read(body.license_file)
+        return {"license": presented.file.license, "file": presented}
     if body is not None and body.activation_key is not None:
-        return activation_key_parts(body.activation_key)
+        license_id, key_digest = activation_key_parts(body.activation_key)
+        return {"license": license_id, "activation_key_sha256": key_digest}
     if body is not None and body.license is not None:
-        return body.license, None
+        return {"license": body.license}
     if credential.asker.license is not None:
-        return credential.asker.license, None
-    raise invalid("Name the license, by `license` or by `activation_key`.")
+        return {"license": credential.asker.license}
+    raise invalid("Name the license, by `license`, `activation_key` or `license_file`.")
 
 
 async def _change(
@@ -102,12 +118,14 @@ async def _change(
         shape = await read.deployment_at(change.deployment, outcome.position)
         return mark_repeated(answer(request, shape, position=outcome.position))
     assert isinstance(outcome, Done)
-    if not outcome.recorded:
+    stream = deployment_stream(change.deployment)
+    if any(event.stream == stream for event in outcome.recorded):
+        shape = _after(outcome, change.deployment)
+    else:
+        # Its role is as it was, though a newer license file may have changed its license.
         read = Reading(request, outcome.at)
         await read.prepare(deployment=change.deployment)
         shape = await read.deployment(credential.asker, change.deployment)
-    else:
-        shape = _after(outcome, change.deployment)
     return answer(request, shape, position=outcome.head)
 
 

@@ -1,0 +1,82 @@
+"""License files, for sites without a connection."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from hotslot.api.answers import mark_repeated, position_of, refusal_of, refuse
+from hotslot.api.auth import authenticate
+from hotslot.api.backend import Backend, backend_of
+from hotslot.api.bodies import ID_PATTERN
+from hotslot.api.documentation import LICENSE_FILE, issuing_file
+from hotslot.api.fast_route import FastRoute
+from hotslot.api.problems import ProblemError
+from hotslot.api.routes.licenses import LicenseId
+from hotslot.api.submitting import submit
+from hotslot.domain import commands
+from hotslot.domain.events import LicenseFileIssued, license_stream
+from hotslot.domain.license_file import file_in
+from hotslot.ledger import mapper
+from hotslot.ledger.submission import Done, Outcome, Repeated
+
+router = APIRouter(route_class=FastRoute, tags=["license files"])
+
+ForDeployment = Annotated[
+    str | None,
+    Query(pattern=ID_PATTERN, description="The one deployment that the file may activate."),
+]
+
+# The last file that was made of a license by then.
+FIND_FILE = """
+SELECT position, stream, version, type, state::text FROM ledger.events
+ WHERE stream = %s AND type = 'license.file-issued' AND position <= %s
+ ORDER BY version DESC LIMIT 1
+"""
+
+
+@router.get("/v1/licenses/{id}/file", **issuing_file())
+async def issue_license_file(
+    request: Request, license_id: LicenseId, deployment: ForDeployment = None
+) -> Response:
+    """Make a license file for a site without a connection. The same one while nothing changed."""
+    credential = await authenticate(request)
+    credential.may("act", deployment)
+    backend = backend_of(request)
+    key = await backend.license_files.signing_key()
+    command = commands.IssueFile(license=license_id, deployment=deployment, key=key.id)
+    outcome = await submit(request, credential, command)
+    if (explanation := refusal_of(outcome)) is not None:
+        return refuse(request, outcome, explanation)
+    issued = await _issued(backend, outcome, license_id)
+    if issued.key != key.id:
+        raise ProblemError(
+            409,
+            "signing-key-replaced",
+            "The signing key was replaced",
+            f"The file that this Idempotency-Key gave was signed by key {issued.key}, which signs "
+            "no longer. Ask with a fresh Idempotency-Key.",
+        )
+    text = await backend.license_files.write(file_in(issued), key)
+    request.scope["hotslot.position"] = position_of(outcome)
+    headers = {
+        "Content-Disposition": 'attachment; filename="license.yml"',
+        "Cache-Control": "no-store",
+    }
+    response = Response(text, 200, headers, LICENSE_FILE)
+    return mark_repeated(response) if isinstance(outcome, Repeated) else response
+
+
+async def _issued(backend: Backend, outcome: Outcome, license_id: str) -> LicenseFileIssued:
+    """The file that a command made, now or when it came first."""
+    if isinstance(outcome, Done):
+        state = outcome.states.license(license_id)
+        assert state is not None
+        assert state.last_file is not None
+        return state.last_file
+    asked = (license_stream(license_id), position_of(outcome))
+    async with backend.pool.connection() as connection:
+        row = await (await connection.execute(FIND_FILE, asked)).fetchone()
+    assert row is not None
+    issued = mapper.decode(*row).event
+    assert isinstance(issued, LicenseFileIssued)
+    return issued
