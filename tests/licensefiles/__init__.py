@@ -1,0 +1,1 @@
+"""License files and the keys that sign them."""
