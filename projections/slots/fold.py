@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 import msgspec
 from psycopg import Cursor
 
-from hotslot.domain.events import Event, LicenseIssued, Recorded, Role
+from hotslot.domain.events import Event, LicenseImported, LicenseIssued, Recorded, Role
 from projections.projection import ProjectionError
 
 # The states that the batch begins from: the last of each license.
@@ -146,7 +146,7 @@ class Fold:
         self._ended: Rows = []
         self._load(touched)
 
-    def issued(self, recorded: Recorded, event: LicenseIssued) -> None:
+    def issued(self, recorded: Recorded, event: LicenseIssued | LicenseImported) -> None:
         """Begin a license."""
         at = recorded.context.at
         self._new_licenses.append(
@@ -155,6 +155,10 @@ class Fold:
         self._states[event.license] = State(
             event.license, recorded.position, event.slots, event.expires_at
         )
+
+    def knows(self, license_id: str) -> bool:
+        """Whether the license began before the event."""
+        return license_id in self._states
 
     def state(self, license_id: str) -> State:
         """The license before the event, to be changed in place."""

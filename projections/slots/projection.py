@@ -22,6 +22,8 @@ from hotslot.domain.events import (
     Event,
     KeyCreated,
     KeyRevoked,
+    LicenseFileIssued,
+    LicenseImported,
     LicenseIssued,
     LicenseReinstated,
     LicenseRenewed,
@@ -62,6 +64,16 @@ class SlotsProjection:
 def license_issued(fold: Fold, recorded: Recorded, event: LicenseIssued) -> None:
     """A license begins, with no deployment."""
     fold.issued(recorded, event)
+    fold.changed(event.license, recorded.position)
+
+
+def license_imported(fold: Fold, recorded: Recorded, event: LicenseImported) -> None:
+    """A license begins, or has the terms of a newer file."""
+    if fold.knows(event.license):
+        state = fold.state(event.license)
+        state.slots, state.expires_at = event.slots, event.expires_at
+    else:
+        fold.issued(recorded, event)
     fold.changed(event.license, recorded.position)
 
 
@@ -179,6 +191,8 @@ Handler = Callable[[Fold, Recorded, Any], None]
 
 HANDLERS: dict[type[Event], Handler] = {
     LicenseIssued: license_issued,
+    LicenseFileIssued: nothing_changed,
+    LicenseImported: license_imported,
     LicenseRenewed: license_renewed,
     LicenseResized: license_resized,
     LicenseSuspended: license_suspended,

@@ -10,6 +10,7 @@ from hotslot.domain.events import (
     CommandRefused,
     KeyCreated,
     KeyRevoked,
+    LicenseImported,
     LicenseIssued,
     Recorded,
 )
@@ -43,7 +44,7 @@ class TrailProjection:
         customers = {
             event.license: event.customer
             for recorded in batch
-            if isinstance(event := recorded.event, LicenseIssued)
+            if isinstance(event := recorded.event, LicenseIssued | LicenseImported)
         }
         subjects = [subject_of(recorded) for recorded in batch]
         older = {license_id for license_id, _, _ in subjects if license_id} - customers.keys()

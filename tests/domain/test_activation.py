@@ -59,7 +59,7 @@ def test_backups_take_no_slot():
 
 def test_a_backup_is_not_activated_directly():
     given(issued(slots=5), *registered("b")).when(activate("b")).refused(
-        refusals.BackupCannotActivate(deployment="b", license="lic")
+        refusals.BackupCannotActivate(deployment="b", license="lic", mode="online")
     )
 
 
@@ -133,7 +133,7 @@ def test_being_bound_elsewhere_is_told_before_the_role_and_the_slots():
 
 def test_the_role_is_told_before_the_slots():
     given(issued(), *activated("a"), *registered("b")).when(activate("b")).refused(
-        refusals.BackupCannotActivate(deployment="b", license="lic")
+        refusals.BackupCannotActivate(deployment="b", license="lic", mode="online")
     )
 
 

@@ -69,8 +69,12 @@ A, B = "/v1/deployments/a", "/v1/deployments/b"
     ("refusal", "calls"),
     [
         (
-            refusals.BackupCannotActivate(deployment="b", license="lic"),
+            refusals.BackupCannotActivate(deployment="b", license="lic", mode="online"),
             [f"POST {B}/nomination", f"DELETE {B}/backup", f"PUT {B}/activation"],
+        ),
+        (
+            refusals.BackupCannotActivate(deployment="b", license="lic", mode="offline"),
+            [f"DELETE {B}/backup", f"PUT {B}/activation"],
         ),
         (
             refusals.ActiveCannotBeBackup(deployment="a", license="lic"),
@@ -78,7 +82,27 @@ A, B = "/v1/deployments/a", "/v1/deployments/b"
         ),
         (
             refusals.OfflineBackupCannotBeNominated(deployment="b", actives=("a",)),
-            [f"DELETE {A}/activation", f"DELETE {B}/backup", f"PUT {B}/activation"],
+            [f"DELETE {A}/activation", f"DELETE {B}/backup", f"PUT {B}/activation with"],
+        ),
+        (
+            refusals.OfflineBackupCannotBeNominated(deployment="b", actives=("x", "y")),
+            ["DELETE /v1/deployments/", f"DELETE {B}/backup", f"PUT {B}/activation with"],
+        ),
+        (
+            refusals.OfflineBackupCannotBeNominated(deployment="b", actives=()),
+            [f"DELETE {B}/backup", f"PUT {B}/activation with"],
+        ),
+        (
+            refusals.LicenseFileForAnotherDeployment(deployment="b", license="lic", bound_to="a"),
+            ["GET /v1/licenses/lic/file?deployment=b", f"PUT {B}/backup"],
+        ),
+        (
+            refusals.LicenseFileRequired(deployment="b", license="lic", command="activate"),
+            [f'PUT {B}/activation with {{"license_file":'],
+        ),
+        (
+            refusals.LicenseFileRequired(deployment="b", license="lic", command="register"),
+            [f'PUT {B}/backup with {{"license_file":'],
         ),
         (
             refusals.BoundToAnotherLicense(deployment="b", license="other", role="backup"),

@@ -1,6 +1,7 @@
 """Short words for the events and commands that the tests are told in: license `lic`, of `acme`."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TypeVar
 
 from hotslot.domain import commands
 from hotslot.domain.events import (
@@ -13,13 +14,21 @@ from hotslot.domain.events import (
     DeploymentPromoted,
     DeploymentReleased,
     Event,
+    FileEvent,
+    LicenseFileIssued,
+    LicenseImported,
     LicenseIssued,
     Mode,
     Role,
 )
+from hotslot.domain.license_file import LicenseFile, Presented
 
 ONLINE, OFFLINE = Mode.ONLINE, Mode.OFFLINE
 KEY_DIGEST = "ab" * 32
+SIGNING_KEY = "signing-key"
+FILED = datetime(2030, 1, 1, tzinfo=UTC)
+
+Told = TypeVar("Told", bound=FileEvent)
 
 
 def issued(
@@ -120,11 +129,80 @@ def nominated(deployment: str, *, replaced: str | None, term: int) -> tuple[Even
     )
 
 
+def file(
+    license_id: str = "lic",
+    *,
+    product: str = "scanner",
+    customer: str = "acme",
+    slots: int = 1,
+    issued_at: datetime = FILED,
+    expires_at: datetime | None = None,
+    deployment: str | None = None,
+) -> LicenseFile:
+    """What a license file says."""
+    return LicenseFile(
+        license=license_id,
+        product=product,
+        customer=customer,
+        slots=slots,
+        issued_at=issued_at,
+        expires_at=expires_at,
+        deployment=deployment,
+    )
+
+
+def own(shown: LicenseFile) -> Presented:
+    """The file, signed by this server."""
+    return Presented(shown, SIGNING_KEY, own=True)
+
+
+def trusted(shown: LicenseFile) -> Presented:
+    """The file, signed by a vendor that this server trusts."""
+    return Presented(shown, SIGNING_KEY, own=False)
+
+
+def imported(shown: LicenseFile) -> LicenseImported:
+    """The license came in the file."""
+    return _told(LicenseImported, shown)
+
+
+def file_issued(shown: LicenseFile) -> LicenseFileIssued:
+    """The file was made."""
+    return _told(LicenseFileIssued, shown)
+
+
+def _told(kind: type[Told], shown: LicenseFile) -> Told:
+    return kind(
+        license=shown.license,
+        product=shown.product,
+        customer=shown.customer,
+        slots=shown.slots,
+        expires_at=shown.expires_at,
+        issued_at=shown.issued_at,
+        deployment=shown.deployment,
+        key=SIGNING_KEY,
+        digest=shown.digest(),
+    )
+
+
+def issue_file(license_id: str = "lic", *, deployment: str | None = None) -> commands.IssueFile:
+    return commands.IssueFile(license=license_id, deployment=deployment, key=SIGNING_KEY)
+
+
 def activate(
-    deployment: str, *, license_id: str = "lic", mode: Mode = ONLINE, key_digest: str | None = None
+    deployment: str,
+    *,
+    license_id: str = "lic",
+    mode: Mode = ONLINE,
+    shown: Presented | None = None,
+    key_digest: str | None = None,
 ) -> commands.Activate:
+    """In offline mode it is with a file of the license, as this server made it."""
     return commands.Activate(
-        deployment=deployment, license=license_id, mode=mode, activation_key_sha256=key_digest
+        deployment=deployment,
+        license=license_id if shown is None else shown.file.license,
+        file=own(file(license_id)) if mode is OFFLINE else shown,
+        activation_key_sha256=key_digest,
     )
 
 
@@ -134,12 +212,14 @@ def register(
     license_id: str = "lic",
     mode: Mode = ONLINE,
     standby_for: str | None = None,
+    shown: Presented | None = None,
     key_digest: str | None = None,
 ) -> commands.RegisterBackup:
+    """In offline mode it is with a file of the license, as this server made it."""
     return commands.RegisterBackup(
         deployment=deployment,
-        license=license_id,
-        mode=mode,
+        license=license_id if shown is None else shown.file.license,
+        file=own(file(license_id)) if mode is OFFLINE else shown,
         standby_for=standby_for,
         activation_key_sha256=key_digest,
     )

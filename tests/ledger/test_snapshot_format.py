@@ -6,7 +6,7 @@ Otherwise snapshots of the old shape would be read as if they were of the new on
 
 from enum import EnumType
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
@@ -14,20 +14,33 @@ from hotslot.domain.streams import State
 from hotslot.ledger import snapshots
 
 SHAPES: dict[int, dict[str, Any]] = {
-    1: {
+    2: {
         "License": {
             "id": "str",
             "product": "str",
             "customer": "str",
             "slots": "int",
             "expires_at": "datetime | None",
-            "activation_key_sha256": "str",
+            "activation_key_sha256": "str | None",
             "suspended": "bool = False",
             "revoked": "bool = False",
             "term": "int = 0",
             "active": "dict[str, Holding] = {}",
             "backup_count": "int = 0",
+            "imported_file_of": "datetime | None = None",
+            "last_file": "LicenseFileIssued | None = None",
             "position": "int",
+        },
+        "LicenseFileIssued": {
+            "license": "str",
+            "product": "str",
+            "customer": "str",
+            "slots": "int",
+            "expires_at": "datetime | None",
+            "issued_at": "datetime",
+            "deployment": "str | None",
+            "key": "str",
+            "digest": "str",
         },
         "Holding": {"mode": "Mode", "since": "datetime", "position": "int"},
         "Deployment": {
@@ -56,7 +69,13 @@ SHAPES: dict[int, dict[str, Any]] = {
 }
 
 
+def bare(kind: Any) -> Any:
+    """The type without what is said about it."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
 def name_of(kind: Any) -> str:
+    kind = bare(kind)
     if isinstance(kind, UnionType):
         return " | ".join(map(name_of, get_args(kind)))
     if (generic := get_origin(kind)) is not None:
@@ -66,6 +85,7 @@ def name_of(kind: Any) -> str:
 
 def shapes_of(kind: Any) -> dict[str, Any]:
     """The shape of a type, and of all that it is made of."""
+    kind = bare(kind)
     if isinstance(kind, EnumType):
         return {name_of(kind): [str(member.value) for member in kind]}  # type: ignore[var-annotated]
     if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):

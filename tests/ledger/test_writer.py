@@ -243,7 +243,7 @@ def test_a_client_that_goes_away_leaves_the_others_alone(dsn: str):
 
 def test_one_bad_command_does_not_take_the_others_with_it(dsn: str):
     class Impossible(commands.ResizeLicense, frozen=True, kw_only=True):
-        def decide_on(self, license_: Any) -> Any:
+        def decide_on(self, license_: Any, now: Any) -> Any:
             raise ZeroDivisionError
 
     async def scenario() -> None:

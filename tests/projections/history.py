@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from hotslot.domain import license as licenses
-from hotslot.domain import streams
+from hotslot.domain import offline, roles, streams
 from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import (
     Actor,
@@ -21,6 +20,7 @@ from hotslot.domain.events import (
     license_stream,
 )
 from hotslot.domain.license import Decision, License
+from hotslot.domain.license_file import LicenseFile, Presented
 from hotslot.domain.refusals import Refusal
 from hotslot.ledger import mapper
 
@@ -91,6 +91,22 @@ class History:
             )
         )
 
+    def take_in(self, license_id: str, *, slots: int, customer: str = "acme") -> None:
+        """Take in a license file that a trusted vendor made just now."""
+        file = LicenseFile(
+            license=license_id,
+            product="core",
+            customer=customer,
+            slots=slots,
+            issued_at=START + timedelta(seconds=self.position),
+            expires_at=START.replace(year=2040 + slots),
+        )
+        known = self._states.get(license_stream(license_id))
+        assert known is None or isinstance(known, License)
+        taken = offline.take_in(known, Presented(file, "vendor", own=False), self.now)
+        decision = taken if isinstance(taken, Refusal) else taken[1]
+        self.decide(decision, "activate", license_id, "a")
+
     def decide(self, decision: Decision, command: str, license_id: str, deployment: str) -> None:
         """Record what was decided, or the refusal."""
         if isinstance(decision, Refusal):
@@ -108,13 +124,13 @@ class History:
             self.record(*decision)
 
     def activate(self, deployment: str, license_id: str, mode: Mode = Mode.ONLINE) -> None:
-        decision = licenses.activate(
+        decision = roles.activate(
             self.license(license_id), self.deployment(deployment), mode, self.now
         )
         self.decide(decision, "activate", license_id, deployment)
 
     def deactivate(self, deployment: str) -> None:
-        decision = licenses.deactivate(self.bound(deployment), self.deployment(deployment))
+        decision = roles.deactivate(self.bound(deployment), self.deployment(deployment))
         self.decide(decision, "deactivate", self._home(deployment), deployment)
 
     def register(
@@ -124,17 +140,17 @@ class History:
         mode: Mode = Mode.ONLINE,
         standby_for: str | None = None,
     ) -> None:
-        decision = licenses.register(
+        decision = roles.register(
             self.license(license_id), self.deployment(deployment), mode, standby_for, self.now
         )
         self.decide(decision, "register", license_id, deployment)
 
     def unregister(self, deployment: str) -> None:
-        decision = licenses.unregister(self.bound(deployment), self.deployment(deployment))
+        decision = roles.unregister(self.bound(deployment), self.deployment(deployment))
         self.decide(decision, "unregister", self._home(deployment), deployment)
 
     def nominate(self, deployment: str, replaces: str | None = None) -> None:
-        decision = licenses.nominate(
+        decision = roles.nominate(
             self.bound(deployment), self.deployment(deployment), replaces, self.now
         )
         self.decide(decision, "nominate", self._home(deployment), deployment)

@@ -19,6 +19,7 @@ from hotslot.domain.events import (
     BackupUnregistered,
     DeploymentActivated,
     DeploymentDeactivated,
+    LicenseImported,
     LicenseIssued,
     LicenseReinstated,
     LicenseRenewed,
@@ -37,7 +38,7 @@ from tests.projections.conftest import dump
 from tests.projections.history import START, History
 
 SLOTS = PROJECTIONS["slots"]
-LICENSES = ("license-1", "license-2")
+LICENSES = ("license-1", "license-2", "license-3")
 DEPLOYMENTS = ("a", "b", "c", "d", "e")
 
 ids = st.sampled_from(LICENSES)
@@ -50,6 +51,7 @@ steps = st.one_of(
     st.tuples(st.just("deactivate"), deployments),
     st.tuples(st.just("unregister"), deployments),
     st.tuples(st.just("change"), ids, st.sampled_from(("renew", "resize", "suspend", "reinstate"))),
+    st.tuples(st.just("file"), st.integers(1, 3)),
 )
 
 
@@ -58,6 +60,7 @@ def play(chosen: Sequence[tuple[Any, ...]], *, revoke: bool) -> History:
     history = History()
     history.issue("license-1", slots=2)
     history.issue("license-2", slots=1, customer="globex")
+    history.take_in("license-3", slots=1, customer="globex")
     for step in chosen:
         match step:
             case ("change", license_id, change):
@@ -73,6 +76,8 @@ def play(chosen: Sequence[tuple[Any, ...]], *, revoke: bool) -> History:
                     license_id,
                     "a",
                 )
+            case ("file", slots):
+                history.take_in("license-3", slots=slots, customer="globex")
             case (command, *arguments):
                 getattr(history, command)(*arguments)
     if revoke:
@@ -104,15 +109,10 @@ class Naive:
         event, at, position = recorded.event, recorded.context.at, recorded.position
         if not isinstance(event, CHANGES):
             return
-        if isinstance(event, LicenseIssued):
-            self.licenses[event.license] = {
-                "customer": event.customer,
-                "slots": event.slots,
-                "expires_at": None,
-                "suspended": False,
-                "revoked": False,
-                "term": 0,
-            }
+        if isinstance(event, LicenseIssued | LicenseImported):
+            begun = {"customer": event.customer, "suspended": False, "revoked": False, "term": 0}
+            license_ = self.licenses.setdefault(event.license, begun)
+            license_ |= {"slots": event.slots, "expires_at": event.expires_at}
         license_ = self.licenses[event.license]
         license_["position"] = position
         match event:
@@ -169,6 +169,7 @@ class Naive:
 
 CHANGES = (
     LicenseIssued,
+    LicenseImported,
     LicenseRenewed,
     LicenseResized,
     LicenseSuspended,

@@ -27,6 +27,8 @@ def deactivate(deployment: str) -> Remedy:
 
 def deactivate_one(actives: tuple[str, ...]) -> Remedy:
     """Give the slot back of the one that another is to take over from."""
+    if not actives:
+        return Remedy("deactivate", "Deactivate the active deployment: none is, so this is done.")
     if len(actives) == 1:
         return deactivate(actives[0])
     return Remedy(

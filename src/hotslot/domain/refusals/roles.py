@@ -64,13 +64,11 @@ class OfflineBackupCannotBeNominated(Refusal, frozen=True, kw_only=True):
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
-        steps = (
+        return (
+            remedies.deactivate_one(self.actives),
             remedies.unregister(self.deployment),
             remedies.activate_with_file(self.deployment),
         )
-        if not self.actives:
-            return steps
-        return (remedies.deactivate_one(self.actives), *steps)
 
 
 class BoundToAnotherLicense(Refusal, frozen=True, kw_only=True):
