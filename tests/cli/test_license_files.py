@@ -24,9 +24,10 @@ class Standard(io.TextIOWrapper):
 
 def test_a_license_file_is_printed_as_it_is(hotslot: Hotslot, stub: Stub) -> None:
     stub.answer("GET", "/v1/licenses/l/file", FILE, media=YAML)
-    ended = hotslot("license", "file", "l", "--deployment", "d")
+    ended = hotslot("license", "file", "l", "--deployment", "d", "--reason", "für site\n7")
     assert (ended.status, ended.out, ended.err) == (0, FILE, "")
     assert stub.asked[0].query == {"deployment": "d"}
+    assert stub.asked[0].headers["hotslot-reason"] == "f%C3%BCr site 7"
 
 
 def test_a_license_file_as_json_is_what_activate_sends(hotslot: Hotslot, stub: Stub) -> None:
@@ -45,13 +46,26 @@ def test_a_page_of_something_else_is_not_taken_for_a_license_file(
     assert "Is this the address of a Hotslot server?" in ended.err
 
 
-def test_a_server_without_a_signing_key_is_not_out_of_reach(hotslot: Hotslot, stub: Stub) -> None:
-    problem = {"code": "no-signing-key", "status": 503, "detail": "Make one: hotslot keys ..."}
+@pytest.mark.parametrize("code", ["no-signing-key", "license-file-keys-unreadable"])
+def test_a_server_without_a_signing_key_is_not_out_of_reach(
+    hotslot: Hotslot, stub: Stub, code: str
+) -> None:
+    problem = {"code": code, "status": 503, "detail": "Make one: hotslot keys ..."}
     stub.answer("GET", "/v1/licenses/l/file", problem, 503)
     ended = hotslot("license", "file", "l")
     assert (ended.status, ended.out) == (1, "")
-    assert "Refused: no-signing-key" in ended.err
+    assert f"Refused: {code}" in ended.err
     assert "Make one" in ended.err
+
+
+def test_a_file_that_may_or_may_not_have_been_made_can_be_asked_for_once(
+    hotslot: Hotslot, stub: Stub
+) -> None:
+    problem = {"code": "ledger-unavailable", "status": 503, "detail": "Out of reach."}
+    stub.answer("GET", "/v1/licenses/l/file", problem, 503)
+    ended = hotslot("license", "file", "l")
+    assert (ended.status, ended.out) == (3, "")
+    assert f"--idempotency-key {stub.asked[0].headers['idempotency-key']}" in ended.err
 
 
 @pytest.mark.parametrize(

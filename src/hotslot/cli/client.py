@@ -20,7 +20,7 @@ TIMEOUT_S = 30.0
 SERVER_AWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 
 # Answered 503 too, but by a server that is well: someone has to act, not to wait.
-NO_SIGNING_KEY = "no-signing-key"
+KEYS_MISSING = ("no-signing-key", "license-file-keys-unreadable")
 YAML = "application/yaml"
 
 PAGE = 1000
@@ -125,18 +125,6 @@ class Client:
                     raise
                 tries += 1
 
-    def text(self, path: str, **query: str | None) -> str:
-        """Fetch a text as it is, such as a license file.
-
-        Raises `RefusedError` and `OutOfReachError`.
-        """
-        asked = {name: value for name, value in query.items() if value is not None}
-        response = self._response("GET", path, params=asked)
-        if response.is_success and response.headers.get("Content-Type", "").startswith(YAML):
-            # Not `response.text`: that guesses at the encoding.
-            return response.content.decode()
-        raise _failure(response)
-
     def pages(self, path: str, items: str, limit: int | None, **query: str | int | None) -> Json:
         """Read a list page by page until it ends or holds `limit` items, if there is a limit.
 
@@ -165,19 +153,30 @@ class Client:
 
         Raises `RefusedError` and `OutOfReachError`.
         """
-        once = idempotency_key or secrets.token_urlsafe(18)
-        headers = {"Idempotency-Key": once}
-        line = None if reason is None else " ".join(reason.split())
-        if line is not None and body is not None:
-            body = {**body, "reason": line}
-        elif line is not None:
-            headers["Hotslot-Reason"] = quote(line, safe=" ,;:'()/")
-        try:
+        if body is not None and reason is not None:
+            body, reason = {**body, "reason": _line(reason)}, None
+        with _once(reason, idempotency_key) as headers:
             return self._call(method, path, json=body, headers=headers)
-        except OutOfReachError as failure:
-            raise OutOfReachError(
-                failure.what, problem=failure.problem, repeat_with=once
-            ) from failure
+
+    def file(
+        self,
+        path: str,
+        deployment: str | None = None,
+        *,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> str:
+        """Have a license file made; gives its text as the server wrote it.
+
+        Raises `RefusedError` and `OutOfReachError`.
+        """
+        asked = {} if deployment is None else {"deployment": deployment}
+        with _once(reason, idempotency_key) as headers:
+            response = self._response("GET", path, params=asked, headers=headers)
+            if response.is_success and response.headers.get("Content-Type", "").startswith(YAML):
+                # Not `response.text`: that guesses at the encoding.
+                return response.content.decode()
+            raise _failure(response)
 
     def _call(self, method: str, path: str, **request: Any) -> Answer:
         response = self._response(method, path, **request)
@@ -236,6 +235,23 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+@contextmanager
+def _once(reason: str | None, idempotency_key: str | None) -> Iterator[dict[str, str]]:
+    """Give the headers of a request with one effect, and name its key where it may have had it."""
+    once = idempotency_key or secrets.token_urlsafe(18)
+    headers = {"Idempotency-Key": once}
+    if reason is not None:
+        headers["Hotslot-Reason"] = quote(_line(reason), safe=" ,;:'()/")
+    try:
+        yield headers
+    except OutOfReachError as failure:
+        raise OutOfReachError(failure.what, problem=failure.problem, repeat_with=once) from failure
+
+
+def _line(reason: str) -> str:
+    return " ".join(reason.split())
+
+
 def _json(response: httpx.Response) -> Json | None:
     try:
         body = response.json()
@@ -249,7 +265,7 @@ def _failure(response: httpx.Response) -> CallError:
     body = _json(response)
     if body is None or "code" not in body:
         body = _made_up_problem(response)
-    if response.status_code in SERVER_AWAY and body["code"] != NO_SIGNING_KEY:
+    if response.status_code in SERVER_AWAY and body["code"] not in KEYS_MISSING:
         return OutOfReachError(str(body.get("detail") or body["title"]), problem=body)
     return RefusedError(body)
 

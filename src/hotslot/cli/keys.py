@@ -1,16 +1,21 @@
-"""`hotslot keys`: the API keys."""
+"""`hotslot keys`: the API keys, and beside them the keys that sign license files."""
 
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from hotslot.cli import signing_keys
 from hotslot.cli.client import Json, path
 from hotslot.cli.output import card, cell, moment, say, show_table
 from hotslot.cli.session import Session, acts, checked_id, reads
 from hotslot.domain.keys import KeyRole
 
-app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
+app = typer.Typer(
+    help="Create, list and revoke API keys, by the API; and the keys that sign license files, in "
+    "their folder where the server is.",
+    no_args_is_help=True,
+)
 
 
 def _show_key(console: Console, key: Json) -> None:
@@ -95,3 +100,6 @@ def revoke(
 ) -> Json:
     """Revoke an API key: it stops working at once."""
     return session.command("DELETE", path("keys", id_))
+
+
+signing_keys.add_to(app)

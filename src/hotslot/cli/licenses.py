@@ -227,7 +227,7 @@ def _write_file(_console: Console, answer: Json) -> None:
     typer.echo(answer["license_file"].encode(), nl=False)
 
 
-@reads(app, "file", _write_file)
+@acts(app, "file", _write_file)
 def file(
     session: Session,
     license_: LicenseArgument,
@@ -242,10 +242,9 @@ def file(
         ),
     ] = None,
 ) -> Json:
-    """Print the license file for sites without a connection: > license.yml keeps it.
+    """Print a license file for sites without a connection: > license.yml keeps it.
 
-    The server signs it, so it needs a signing key (`hotslot keys generate-signing`). A file that
-    is asked for again is the same while the license is.
+    The server signs it, with a key that `hotslot keys generate-signing` makes.
+    While the license stays as it is, asking again gives the same file.
     """
-    text = session.client.text(path("licenses", license_, "file"), deployment=deployment)
-    return {"license_file": text}
+    return {"license_file": session.file(path("licenses", license_, "file"), deployment)}

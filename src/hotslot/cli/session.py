@@ -40,6 +40,15 @@ class Session:
         )
         return answer.body
 
+    def file(self, path: str, deployment: str | None) -> str:
+        """Have a license file made, with the caller's reason and idempotency key.
+
+        Raises `RefusedError` and `OutOfReachError`.
+        """
+        return self.client.file(
+            path, deployment, reason=self.reason, idempotency_key=self.idempotency_key
+        )
+
 
 Show = Callable[[Console, Json], None]
 Command = Callable[..., Json]
