@@ -5,11 +5,12 @@ descriptions. A test compares the files with what this module makes and fails wh
 """
 
 import inspect
+import itertools
 import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -199,19 +200,29 @@ def _type_name(hint: object) -> str:
     return names.get(hint, "object")
 
 
+_EXAMPLE_TIME = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+# What remedies depend on, and the values that it can have.
+_CASES = {
+    "role": ("active", "backup", "unlicensed"),
+    "mode": ("online", "offline"),
+    "command": ("activate", "register", "unregister", "nominate"),
+}
+
+
 def _remedies(kind: type[refusals.Refusal]) -> list[str]:
-    """List the remedies, for every role that the refusal can be about."""
-    roles = ("active", "backup", "unlicensed") if "role" in kind.__struct_fields__ else ("",)
+    """List the remedies, for every case that the refusal can be about."""
+    matters = [name for name in _CASES if name in kind.__struct_fields__]
     items = [
         f"- `{remedy.action}`: {remedy.description}"
-        for role in roles
-        for remedy in _example(kind, role).remedies()
+        for case in itertools.product(*(_CASES[name] for name in matters))
+        for remedy in _example(kind, dict(zip(matters, case, strict=True))).remedies()
     ]
-    heading = "Remedies, by the deployment's role:" if roles[0] else "Remedies:"
+    heading = f"Remedies, by {' and '.join(matters)}:" if matters else "Remedies:"
     return ["", heading, "", *dict.fromkeys(items)] if items else []
 
 
-def _example(kind: type[refusals.Refusal], role: str) -> refusals.Refusal:
+def _example(kind: type[refusals.Refusal], case: dict[str, str]) -> refusals.Refusal:
     """Make a refusal with each field's name in place of its value."""
     values: dict[str, object] = {}
     for name, hint in typing.get_type_hints(kind).items():
@@ -220,10 +231,8 @@ def _example(kind: type[refusals.Refusal], role: str) -> refusals.Refusal:
         if typing.get_origin(hint) is tuple:
             values[name] = (f"{{{name.removesuffix('s')}}}",)
         else:
-            values[name] = 1 if hint is int else f"{{{name}}}"
-    if role:
-        values["role"] = role
-    return kind(**values)
+            values[name] = {int: 1, datetime: _EXAMPLE_TIME}.get(hint, f"{{{name}}}")
+    return kind(**values | case)
 
 
 def _options(command: typer.core.TyperCommand) -> Iterator[tuple[str, str]]:
