@@ -18,6 +18,7 @@ from hotslot.licensefiles import Keys, ListedKey, SigningKey
 from hotslot.licensefiles.keys import KeyStatus
 
 PREFIX = b"hotslot-license-file/1\n"
+EMPTY = '""'
 
 
 def key(number: int) -> SigningKey:
@@ -67,7 +68,7 @@ def signature_of(
 def document(fields: Mapping[str, Any], **raw: str) -> str:
     """A text with these fields. What is given in `raw` stands in it just so."""
     lines = {name: json.dumps(value, ensure_ascii=False) for name, value in fields.items()}
-    return "".join(f"{name}: {value}\n" for name, value in (lines | raw).items())
+    return "".join(f"{name or EMPTY}: {value}\n" for name, value in (lines | raw).items())
 
 
 def signed(content: Mapping[str, Any], **raw: str) -> str:

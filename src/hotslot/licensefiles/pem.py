@@ -37,9 +37,7 @@ def read_pem(data: bytes) -> list[Ed25519PrivateKey | Ed25519PublicKey]:
 
 def _key(label: str, block: bytes) -> Ed25519PrivateKey | Ed25519PublicKey:
     if label not in ("PRIVATE KEY", "PUBLIC KEY"):
-        raise ValueError(
-            _ADVICE.get(label, f"it holds a {label.lower()}, and an Ed25519 key is wanted")
-        )
+        raise ValueError(_ADVICE.get(label, f"it holds `{label}`, and an Ed25519 key is wanted"))
     key: object
     try:
         key = (

@@ -20,7 +20,7 @@ TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 SLOTS = re.compile(r"[1-9][0-9]{0,4}|100000")
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
-_VERSION = re.compile(r"hotslot-license-file/[0-9]{1,9}")
+_VERSION = re.compile(r"hotslot-license-file/[1-9][0-9]{0,8}")
 _MAX_QUOTED = 60
 
 
