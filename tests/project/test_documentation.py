@@ -151,7 +151,7 @@ def test_every_command_and_option_is_documented():
 def test_no_command_is_documented_that_is_none():
     """Every `hotslot ...` in the documentation begins with the words of a real command."""
     known = {*COMMANDS, *(usage.rsplit(" ", 1)[0] for usage in COMMANDS)}
-    for words in re.findall(r"(?m)(?:^|\bexec |[$=/] ?|`)(hotslot(?: [a-z]+)+)", CODE):
+    for words in re.findall(r"(?m)(?:^|\bexec |[$=/] ?|`)(hotslot(?: [a-z]+(?:-[a-z]+)*)+)", CODE):
         first = " ".join(words.split()[:2])
         assert first in known, words
         if first not in COMMANDS and len(words.split()) > 2:

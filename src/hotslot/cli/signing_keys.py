@@ -111,8 +111,8 @@ def generate(
 ) -> None:
     """Make a key that signs license files from now on; earlier ones still verify.
 
-    The private key stays in the folder of signing keys, for this user's eyes only. A running
-    server uses it at once.
+    The private key stays in the folder of signing keys, where only this user can read it.
+    A running server uses it at once.
     """
     with _place(data_dir, signing_keys) as place:
         earlier = [key.id for key in place.folder.read().listed if key.status != "revoked"]
