@@ -15,6 +15,7 @@ from hotslot.domain.events import (
     Recorded,
 )
 from hotslot.ledger.schema import schema_of
+from projections.trail.procedures import find_procedures
 
 NEXT_INDEX = "SELECT coalesce(max(index) + 1, 0) FROM entries"
 
@@ -36,8 +37,12 @@ class TrailProjection:
     """The audit trail."""
 
     name: ClassVar[str] = "trail"
-    version: ClassVar[int] = 1
-    tables: ClassVar[Mapping[str, tuple[str, ...]]] = {"entries": ("index",)}
+    version: ClassVar[int] = 2
+    tables: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "entries": ("index",),
+        "procedures": ("ended",),
+        "open_steps": ("license", "deployment", "role"),
+    }
     schema: ClassVar[LiteralString] = schema_of("projections.trail")
 
     def apply(self, cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
@@ -51,9 +56,9 @@ class TrailProjection:
         customers.update(cursor.execute(CUSTOMERS, (list(older),)).fetchall())
         (index,) = cursor.execute(NEXT_INDEX).fetchone() or (0,)
         with cursor.copy(ADD_ENTRIES) as copy:
-            for recorded, subject in zip(batch, subjects, strict=True):
-                copy.write_row((index, *row(recorded, subject, customers)))
-                index += 1
+            for at, (recorded, subject) in enumerate(zip(batch, subjects, strict=True), index):
+                copy.write_row((at, *row(recorded, subject, customers)))
+        find_procedures(cursor, index, batch, customers)
 
 
 Subject = tuple[str | None, str | None, str | None]

@@ -1,7 +1,8 @@
 """Reads of the audit trail, on connections that `projections.reading.configure` prepared."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 from psycopg import AsyncConnection
@@ -36,6 +37,29 @@ CONDITIONS = {
 ABOUT_DEPLOYMENT = "deployment = %(deployment)s"
 REPLACED_DEPLOYMENT = "other_deployment = %(deployment)s"
 
+# A page of procedures, each as its three entries. As above, a deployment is found in two arms: as
+# the one that took over, and as the former one.
+PROCEDURES = """
+SELECT t.index, t.position, t.type, t.license, t.deployment, t.outcome,
+       e.stream, e.version, e.state::text
+  FROM (SELECT * FROM ({arms}) AS a ORDER BY ended LIMIT %(limit)s) AS p
+ CROSS JOIN LATERAL unnest(ARRAY[p.began, p.unregistered, p.ended]) AS s (index)
+  JOIN trail.entries AS t USING (index)
+  JOIN ledger.events AS e USING (position)
+ ORDER BY p.ended, t.index
+"""
+PROCEDURES_ARM = (
+    "(SELECT * FROM trail.procedures WHERE {conditions} ORDER BY ended LIMIT %(limit)s)"
+)
+
+# What each filter asks of a procedure.
+PROCEDURE_CONDITIONS = {
+    "cursor": "ended >= %(cursor)s",
+    "license": "license = %(license)s",
+    "customer": "customer = %(customer)s",
+}
+FORMER_DEPLOYMENT = "former = %(deployment)s"
+
 # The last event that happened by a time. Writers in several processes decide a moment before they
 # get their position, so that neighbors may be swapped in time: the events of the seconds before
 # the latest one are looked through too.
@@ -65,12 +89,27 @@ class Entry(msgspec.Struct, frozen=True):
     deployment: str | None
     actor: Actor
     request_id: str
+    trace_id: str | None
     reason: str | None
     outcome: str
     data: msgspec.Raw
     """The event's fields, as the JSON that the ledger holds."""
     stream: str
     stream_version: int
+
+
+class Procedure(msgspec.Struct, frozen=True):
+    """The three steps in which an offline backup took over: what they have in common."""
+
+    license: str
+    former: str
+    """The deployment that was deactivated."""
+    deployment: str
+    """The backup that was unregistered, and then activated offline."""
+    reason: str | None
+    """None if the steps differ in it; they then have their trace in common."""
+    trace_id: str | None
+    entries: tuple[Entry, Entry, Entry]
 
 
 class _Stored(msgspec.Struct):
@@ -126,18 +165,50 @@ async def entries(
         "since": since,
         "until": until,
     }
-    given = {name: value for name, value in filters.items() if value is not None}
-    conditions = [CONDITIONS[name] for name in given] or ["true"]
-    arms = [conditions]
-    if deployment is not None:
-        given["deployment"] = deployment
-        arms = [[*conditions, ABOUT_DEPLOYMENT], [*conditions, REPLACED_DEPLOYMENT]]
-    statement = ENTRIES.format(
-        arms=" UNION ALL ".join(ARM.format(conditions=" AND ".join(arm)) for arm in arms)
+    statement, parameters = _page_of(
+        ENTRIES, ARM, CONDITIONS, filters, deployment, (ABOUT_DEPLOYMENT, REPLACED_DEPLOYMENT)
     )
-    rows = await fetch(connection, statement, {**given, "limit": limit + 1})
+    rows = await fetch(connection, statement, {**parameters, "limit": limit + 1})
     shown = [_entry(*row) for row in rows[:limit]]
     return Page(shown, str(rows[limit][0]) if len(rows) > limit else None)
+
+
+async def procedures(
+    connection: AsyncConnection[Any],
+    *,
+    license_id: str | None = None,
+    deployment: str | None = None,
+    customer: str | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> Page[Procedure]:
+    """The procedures that all given filters let through, in the order in which they ended.
+
+    `deployment` finds those that it took over in, and those in which it was the former one;
+    `customer` lets through those on that customer's licenses.
+
+    Raises:
+        InvalidCursorError: the cursor is none that this list gave.
+
+    """
+    filters = {
+        "cursor": number(cursor) if cursor else None,
+        "license": license_id,
+        "customer": customer,
+    }
+    statement, parameters = _page_of(
+        PROCEDURES,
+        PROCEDURES_ARM,
+        PROCEDURE_CONDITIONS,
+        filters,
+        deployment,
+        (ABOUT_DEPLOYMENT, FORMER_DEPLOYMENT),
+    )
+    rows = await fetch(connection, statement, {**parameters, "limit": limit + 1})
+    steps = iter([_entry(*row) for row in rows])
+    found = [_procedure(*entries) for entries in zip(steps, steps, steps, strict=True)]
+    following = str(found[limit].entries[-1].index) if len(found) > limit else None
+    return Page(found[:limit], following)
 
 
 async def position_at(connection: AsyncConnection[Any], at: datetime) -> int:
@@ -150,6 +221,44 @@ async def time_of(connection: AsyncConnection[Any], position: int) -> datetime |
     """When the event at a position happened, or the last before it; None when there is none."""
     rows = await fetch(connection, TIME_OF, {"position": position})
     return _stored_time.decode(rows[0][0]).context.at if rows else None
+
+
+def _page_of(
+    statement: LiteralString,
+    arm: LiteralString,
+    conditions: Mapping[str, LiteralString],
+    filters: Mapping[str, Any],
+    deployment: str | None,
+    deployment_conditions: Sequence[LiteralString],
+) -> tuple[LiteralString, dict[str, Any]]:
+    """The statement for the filters that are given, with an arm for every place of a deployment."""
+    given = {name: value for name, value in filters.items() if value is not None}
+    asked = [conditions[name] for name in given] or ["true"]
+    arms = [asked]
+    if deployment is not None:
+        given["deployment"] = deployment
+        arms = [[*asked, condition] for condition in deployment_conditions]
+    written = [arm.format(conditions=" AND ".join(each)) for each in arms]
+    return statement.format(arms=" UNION ALL ".join(written)), given
+
+
+def _procedure(deactivated: Entry, unregistered: Entry, activated: Entry) -> Procedure:
+    entries = (deactivated, unregistered, activated)
+    assert activated.license is not None
+    assert deactivated.deployment is not None
+    assert activated.deployment is not None
+    return Procedure(
+        activated.license,
+        deactivated.deployment,
+        activated.deployment,
+        _shared(*(entry.reason or None for entry in entries)),
+        _shared(*(entry.trace_id for entry in entries)),
+        entries,
+    )
+
+
+def _shared(first: str | None, *others: str | None) -> str | None:
+    return first if all(other == first for other in others) else None
 
 
 def _entry(
@@ -174,6 +283,7 @@ def _entry(
         deployment,
         context.actor,
         context.request_id,
+        context.trace_id,
         context.reason,
         outcome,
         stored.data,

@@ -63,6 +63,28 @@ def entry(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def procedure(**changes: Any) -> dict[str, Any]:
+    steps = (
+        ("license.deployment-deactivated", "core-a"),
+        ("license.backup-unregistered", "core-b"),
+        ("license.deployment-activated", "core-b"),
+    )
+    return {
+        "kind": "offline-failover",
+        "license": "lic-1",
+        "former": "core-a",
+        "deployment": "core-b",
+        "reason": "drill",
+        "trace_id": None,
+        "began_at": SINCE,
+        "ended_at": SINCE,
+        "entries": [
+            entry(position=number, type=type_, deployment=about, reason="drill")
+            for number, (type_, about) in enumerate(steps, start=10)
+        ],
+    } | changes
+
+
 def tenure(**changes: Any) -> dict[str, Any]:
     return {
         "license": "lic-1",

@@ -1,11 +1,14 @@
 """What the commands that only read ask for, and what they show."""
 
 import json
+import re
+from typing import Any
 
-from tests.cli.answers import deployment, entry, license_, tenure
+from tests.cli.answers import deployment, entry, license_, procedure, tenure
 from tests.cli.conftest import Hotslot
 from tests.cli.stub import Stub
 
+NO_PROCEDURES: dict[str, Any] = {"procedures": [], "next": None}
 LONG_ID = "core-" + "0123456789" * 12
 
 
@@ -117,10 +120,11 @@ def test_audit_shows_who_what_and_why_and_that_there_is_more(hotslot: Hotslot, s
 def test_history_of_a_license_has_tenures_and_trail(hotslot: Hotslot, stub: Stub) -> None:
     stub.answer("GET", "/v1/licenses/lic-1/tenures", {"tenures": [tenure()], "next": None})
     stub.answer("GET", "/v1/audit", {"entries": [entry()], "next": None})
+    stub.answer("GET", "/v1/audit/procedures", NO_PROCEDURES)
     out = hotslot("history", "lic-1").out
     assert "backup (for core-a)" in out
     assert "power lost" in out
-    assert stub.asked[1].query["license"] == "lic-1"
+    assert stub.asked[1].query["license"] == stub.asked[2].query["license"] == "lic-1"
 
 
 def test_history_of_a_deployment_has_its_tenures_on_all_its_licenses(
@@ -140,5 +144,56 @@ def test_history_of_a_deployment_has_its_tenures_on_all_its_licenses(
         {"tenures": [tenure(), tenure(deployment="core-a")], "next": None},
     )
     stub.answer("GET", "/v1/licenses/lic-2/tenures", {"tenures": [on_2], "next": None})
+    stub.answer("GET", "/v1/audit/procedures", NO_PROCEDURES)
     ended = hotslot("history", "core-b", "--json")
     assert json.loads(ended.out)["tenures"] == [tenure(), on_2]
+    assert stub.asked[-1].query["deployment"] == "core-b"
+
+
+def test_history_says_which_lines_are_one_procedure(hotslot: Hotslot, stub: Stub) -> None:
+    done = procedure()
+    between = entry(position=50, type="license.renewed")
+    entries = [*done["entries"][:1], between, *done["entries"][1:]]
+    stub.answer("GET", "/v1/licenses/lic-1/tenures", {"tenures": [], "next": None})
+    stub.answer("GET", "/v1/audit", {"entries": entries, "next": None})
+    stub.answer("GET", "/v1/audit/procedures", {"procedures": [done], "next": None})
+    lines = hotslot("history", "lic-1").out.splitlines()
+    marked = [line for line in lines if "offline-failover core-a -> core-b" in line]
+    assert len(marked) == 3
+    for number, (line, step) in enumerate(zip(marked, done["entries"], strict=True), start=1):
+        assert f"{step['type']} ({number} of 3: " in line
+    assert json.loads(hotslot("history", "lic-1", "--json").out)["procedures"] == [done]
+
+
+def test_audit_procedures_shows_the_steps_of_each(hotslot: Hotslot, stub: Stub) -> None:
+    traced = procedure(former="core-x", reason=None, trace_id="4bf9")
+    stub.answer("GET", "/v1/audit/procedures", {"procedures": [procedure()], "next": "p2"})
+    stub.answer("GET", "/v1/audit/procedures", {"procedures": [traced], "next": "p3"})
+    filters = "--license lic-1 --deployment core-b"
+    arguments = f"audit procedures {filters} --limit 2".split()
+    out = hotslot(*arguments).out
+    assert "offline-failover core-a -> core-b on license lic-1" in out
+    assert "by their reason drill:" in out
+    assert "offline-failover core-x -> core-b on license lic-1" in out
+    assert "by their trace id 4bf9:" in out
+    steps = re.findall(r"license\.\S+", out)
+    assert steps == [each["type"] for each in procedure()["entries"]] * 2
+    assert "raise --limit" in out
+    first, second = stub.asked
+    assert first.query == {"license": "lic-1", "deployment": "core-b", "limit": "2"}
+    assert (second.query["limit"], second.query["cursor"]) == ("1", "p2")
+    answer = {"procedures": [traced], "next": "p3"}
+    assert json.loads(hotslot(*arguments[:-1], "1", "--json").out) == answer
+
+
+def test_audit_procedures_may_have_none_to_show(hotslot: Hotslot, stub: Stub) -> None:
+    stub.answer("GET", "/v1/audit/procedures", NO_PROCEDURES)
+    assert "No procedures." in hotslot("audit", "procedures").out
+
+
+def test_audit_alone_shows_the_entries(hotslot: Hotslot, stub: Stub) -> None:
+    stub.answer("GET", "/v1/audit", {"entries": [entry()], "next": None})
+    assert hotslot("audit", "entries", "--limit", "1").out == hotslot("audit", "--limit", "1").out
+    assert stub.asked[0].query == stub.asked[1].query
+    assert hotslot("audit", "procedure").status == 2
+    assert "procedures" in hotslot("audit", "--help").out

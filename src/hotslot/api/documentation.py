@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from hotslot import __version__
 from hotslot.api import shapes
 from hotslot.api.bodies import MAX_REASON
+from hotslot.api.procedures import Procedures
 
 _SHAPES = (
     shapes.License,
@@ -29,6 +30,7 @@ _SHAPES = (
     shapes.SigningKeys,
     shapes.WebKeys,
     shapes.Entries,
+    Procedures,
     shapes.Problem,
 )
 _REF = "#/components/schemas/{name}"

@@ -321,12 +321,23 @@ class Reading:
 
     async def entries(self, asker: Asker, min_position: int | None, **asked: Any) -> shapes.Entries:
         """A page of the trail, as far as the asker may see it; `asked` is as in trail.entries."""
+        await self._wait_for_trail(min_position)
+        async with self._pool.connection() as connection:
+            page = await _page(trail.entries(connection, customer=asker.customer, **asked))
+        return shapes.Entries([entry_shape(view) for view in page.rows], page.next)
+
+    async def procedures(
+        self, asker: Asker, min_position: int | None, **asked: Any
+    ) -> Page[trail.Procedure]:
+        """A page of the procedures that the asker may see; `asked` is as in trail.procedures."""
+        await self._wait_for_trail(min_position)
+        async with self._pool.connection() as connection:
+            return await _page(trail.procedures(connection, customer=asker.customer, **asked))
+
+    async def _wait_for_trail(self, min_position: int | None) -> None:
         if min_position is not None:
             await self._wait_until(self._backend.trail, min_position, "min_position")
         await self._backend.trail.wait_until(self._backend.known_position)
-        async with self._pool.connection() as connection:
-            page = await _page(trail.entries(connection, customer=asker.customer, **asked))
-        return shapes.Entries([_entry(view) for view in page.rows], page.next)
 
 
 Row = TypeVar("Row")
@@ -370,7 +381,8 @@ def _moment(moment: MomentView) -> shapes.Moment:
     return shapes.Moment(moment.position, write_time(moment.at), moment.type)
 
 
-def _entry(view: trail.Entry) -> shapes.Entry:
+def entry_shape(view: trail.Entry) -> shapes.Entry:
+    """An entry of the trail as the API shows it."""
     return shapes.Entry(
         index=view.index,
         position=view.position,

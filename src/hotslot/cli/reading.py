@@ -1,9 +1,10 @@
 """The commands that ask what is and what was: status, history, audit."""
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+import typer.core
 from rich.console import Console
 
 from hotslot.cli.client import Client, Json, RefusedError, path
@@ -16,14 +17,41 @@ from hotslot.cli.session import AsOfOption, Session, checked_id, checked_time, r
 NOT_A_LICENSE = (403, 404)
 LIMIT = 1000
 
+ENTRIES = "entries"
+"""The command that `hotslot audit` is when it is followed by none."""
+
+
+TIES = (("reason", "reason"), ("trace id", "trace_id"))
+"""What may make steps one procedure: what it is called, and its field."""
+
+
+class _Trail(typer.core.TyperGroup):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take `hotslot audit --license …` for `hotslot audit entries --license …`."""
+        names_none = not args or (args[0].startswith("-") and args[0] != "--help")
+        return super().parse_args(ctx, [ENTRIES, *args] if names_none else args)
+
+
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
+LicenseOption = Annotated[
+    str | None, typer.Option("--license", help="Only what concerns this license.")
+]
+DeploymentOption = Annotated[
+    str | None, typer.Option("--deployment", help="Only what concerns this deployment.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
     """Put the commands of this file on the app itself: `hotslot status`."""
     reads(app, "status", _show_status)(status)
     reads(app, "history", _show_history)(history)
-    reads(app, "audit", show_trail)(audit)
+    trail = typer.Typer(
+        cls=_Trail,
+        help="Ask the audit trail: its entries, unless it is followed by another command.",
+    )
+    reads(trail, ENTRIES, show_trail)(audit)
+    reads(trail, "procedures", _show_procedures)(procedures)
+    app.add_typer(trail, name="audit")
 
 
 def status(
@@ -69,24 +97,23 @@ def history(
     client = session.client
     try:
         tenures = _tenures(client, id_, limit)
-        trail = client.pages(path("audit"), "entries", limit, license=id_)
+        asked = {"license": id_}
+        trail = client.pages(path("audit"), "entries", limit, **asked)
     except RefusedError as refused:
         if refused.status not in NOT_A_LICENSE:
             raise
-        trail = client.pages(path("audit"), "entries", limit, deployment=id_)
+        asked = {"deployment": id_}
+        trail = client.pages(path("audit"), "entries", limit, **asked)
         tenures = _tenures_of_deployment(client, id_, trail["entries"])
-    return {"tenures": tenures, "entries": trail["entries"], "next": trail["next"]}
+    found = _procedures(client, limit, **asked)["procedures"]
+    return {"tenures": tenures, "procedures": found, **trail}
 
 
 def audit(
     session: Session,
     *,
-    license_: Annotated[
-        str | None, typer.Option("--license", help="Only what concerns this license.")
-    ] = None,
-    deployment: Annotated[
-        str | None, typer.Option("--deployment", help="Only what concerns this deployment.")
-    ] = None,
+    license_: LicenseOption = None,
+    deployment: DeploymentOption = None,
     actor: Annotated[
         str | None, typer.Option("--actor", help="Only what this API key or activation key did.")
     ] = None,
@@ -108,7 +135,10 @@ def audit(
     ] = None,
     limit: LimitOption = LIMIT,
 ) -> Json:
-    """Show the audit trail, oldest first: who asked for what, when, why, and what became of it."""
+    """Show the audit trail, oldest first: who asked for what, when, why, and what became of it.
+
+    The same as `hotslot audit` without a command.
+    """
     return session.client.pages(
         path("audit"),
         "entries",
@@ -123,11 +153,28 @@ def audit(
     )
 
 
+def procedures(
+    session: Session,
+    *,
+    license_: LicenseOption = None,
+    deployment: DeploymentOption = None,
+    limit: LimitOption = LIMIT,
+) -> Json:
+    """Show offline procedures, oldest first: which backup took over from whom in three steps.
+
+    The steps are that an active deployment is deactivated, a backup unregistered, and that one
+    activated with a license file. They are one procedure if all three have the same --reason, or
+    the same trace id.
+    """
+    return _procedures(session.client, limit, license=license_, deployment=deployment)
+
+
 def show_trail(console: Console, answer: Json) -> None:
-    """Print entries of the audit trail."""
+    """Print entries of the audit trail, with their places in `procedures` if the answer has any."""
     if not answer["entries"]:
         say(console, "No entries.")
         return
+    places = _places(answer.get("procedures", []))
     show_table(
         console,
         ("position", "at (UTC)", "what", "license", "deployment", "by", "outcome", "reason"),
@@ -135,10 +182,10 @@ def show_trail(console: Console, answer: Json) -> None:
             (
                 entry["position"],
                 moment(entry["at"]),
-                what_happened(entry),
+                what_happened(entry) + places.get(entry["position"], ""),
                 entry["license"],
                 entry["deployment"],
-                f"{entry['actor']['kind']} {entry['actor']['id']}",
+                _who(entry),
                 entry["outcome"],
                 entry["reason"],
             )
@@ -149,11 +196,32 @@ def show_trail(console: Console, answer: Json) -> None:
         say(console, "There are more: raise --limit, or narrow the time with --since.")
 
 
+def _places(found: list[Json]) -> dict[int, str]:
+    """Say of which procedure an entry is which step, by the entry's position."""
+    return {
+        entry["position"]: f" ({number} of {len(procedure['entries'])}: {_title(procedure)})"
+        for procedure in found
+        for number, entry in enumerate(procedure["entries"], start=1)
+    }
+
+
+def _title(procedure: Json) -> str:
+    return f"{procedure['kind']} {procedure['former']} -> {procedure['deployment']}"
+
+
+def _who(entry: Json) -> str:
+    return f"{entry['actor']['kind']} {entry['actor']['id']}"
+
+
 def what_happened(entry: Json) -> str:
     """Say an entry's event in few words; for a refusal, what was asked and the reason's code."""
     if entry["outcome"] == "refused":
         return f"{entry['data'].get('command')}: {entry['data'].get('code')}"
     return str(entry["type"])
+
+
+def _procedures(client: Client, limit: int, **asked: str | None) -> Json:
+    return client.pages(path("audit", "procedures"), "procedures", limit, **asked)
 
 
 def _tenures(client: Client, license_: str, limit: int | None) -> list[Json]:
@@ -222,3 +290,31 @@ def _show_tenures(console: Console, tenures: Iterable[Json]) -> None:
 
 def _standing_by(tenure: Json) -> str:
     return f" (for {cell(tenure['standby_for'])})" if tenure["standby_for"] else ""
+
+
+def _show_procedures(console: Console, answer: Json) -> None:
+    if not answer["procedures"]:
+        say(console, "No procedures.")
+        return
+    for number, procedure in enumerate(answer["procedures"]):
+        if number:
+            console.print()
+        say(console, f"{cell(_title(procedure))} on license {cell(procedure['license'])}", "bold")
+        ties = [f"{name} {procedure[key]}" for name, key in TIES if procedure[key] is not None]
+        say(console, f"One procedure by their {cell(' and '.join(ties))}:")
+        show_table(
+            console,
+            ("position", "at (UTC)", "what", "deployment", "by"),
+            (
+                (
+                    entry["position"],
+                    moment(entry["at"]),
+                    what_happened(entry),
+                    entry["deployment"],
+                    _who(entry),
+                )
+                for entry in procedure["entries"]
+            ),
+        )
+    if answer["next"]:
+        say(console, "There are more: raise --limit, or ask for one --license or --deployment.")

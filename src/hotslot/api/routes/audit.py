@@ -11,6 +11,7 @@ from hotslot.api.backend import backend_of
 from hotslot.api.bodies import NUL_FREE
 from hotslot.api.documentation import READ_ERRORS, reading
 from hotslot.api.fast_route import FastRoute
+from hotslot.api.procedures import Procedures, procedures_shape
 from hotslot.api.reading import Reading
 from hotslot.api.routes.licenses import Cursor, Limit, MinPosition
 from hotslot.api.times import read_time
@@ -56,3 +57,32 @@ async def list_entries(
         limit=limit,
     )
     return answer(request, page, position=backend_of(request).trail.reached)
+
+
+@router.get("/procedures", **reading(Procedures, READ_ERRORS))
+async def list_procedures(
+    request: Request,
+    license: Filter = None,  # noqa: A002 - the parameter's name
+    deployment: Filter = None,
+    min_position: MinPosition = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List offline procedures: entries that belong together, newest last.
+
+    The steps of one are that an active deployment is deactivated, then a backup on the same license
+    is unregistered, then that one is activated with a license file; all with the same reason, or
+    all with the same trace id. `deployment` finds both those that take over and the former ones.
+    """
+    credential = await authenticate(request)
+    credential.may("read-trail")
+    page = await Reading(request).procedures(
+        credential.asker,
+        min_position,
+        license_id=license,
+        deployment=deployment,
+        cursor=cursor,
+        limit=limit,
+    )
+    shown = procedures_shape(page)
+    return answer(request, shown, position=backend_of(request).trail.reached)
