@@ -76,6 +76,12 @@ class Caller:
             f"/v1/deployments/{deployment}/nomination", json=body, headers=headers
         )
 
+    def file(
+        self, license_id: str, deployment: str | None = None, headers: Headers | None = None
+    ) -> httpx.Response:
+        asked = {} if deployment is None else {"deployment": deployment}
+        return self.http.get(f"/v1/licenses/{license_id}/file", params=asked, headers=headers)
+
     def license(self, license_id: str, **asked: Any) -> Any:
         return self._read(f"/v1/licenses/{license_id}", asked)
 

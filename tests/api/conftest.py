@@ -9,7 +9,36 @@ import pytest
 
 from tests.api.calls import Caller, done
 from tests.api.raw import Target, request
+from tests.api.sites import Site, Vendor, key_folder, site_at, vendor_at
 from tests.serving import ADMIN_KEY, Server, serving
+
+
+@pytest.fixture(scope="session")
+def server(
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server that many tests share, and that makes license files."""
+    keys = key_folder(tmp_path_factory.mktemp("signing-keys"))
+    with serving(new_database(), HOTSLOT_SIGNING_KEYS=str(keys.path)) as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def vendor(
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Vendor]:
+    """A vendor who makes license files."""
+    with vendor_at(new_database(), tmp_path_factory.mktemp("vendor")) as vendor:
+        yield vendor
+
+
+@pytest.fixture(scope="session")
+def site(
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory, vendor: Vendor
+) -> Iterator[Site]:
+    """A site without a connection, to which the vendor's public key was carried."""
+    with site_at(new_database(), tmp_path_factory.mktemp("site"), vendor) as site:
+        yield site
 
 
 @pytest.fixture(scope="session")

@@ -102,6 +102,29 @@ KEY = {
 }
 CREATED_KEY = {**KEY, "key": str}
 KEYS = {"keys": [KEY], "next": (None, str)}
+SIGNING_KEYS = {
+    "keys": [
+        {
+            "id": str,
+            "algorithm": "ed25519",
+            "created_at": (None, TIME),
+            "status": re.compile("signing|verifying|revoked"),
+            "public_key": re.compile(r"-----BEGIN PUBLIC KEY-----\n.+\n-----END PUBLIC KEY-----\n"),
+        }
+    ]
+}
+WEB_KEYS = {
+    "keys": [
+        {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "x": re.compile("[A-Za-z0-9_-]{43}"),
+            "kid": re.compile("[A-Za-z0-9_-]{43}"),
+            "use": "sig",
+            "alg": "EdDSA",
+        }
+    ]
+}
 ENTRY = {
     "index": int,
     "position": int,
