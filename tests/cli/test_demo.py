@@ -1,12 +1,20 @@
 """The demo: that it plays through on a real server, and fails loudly where an answer is wrong."""
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from hotslot.cli.client import connect
+from hotslot.cli.demo.narrator import Narrator, StoryError
+from hotslot.cli.demo.offline import OfflineStory
 from hotslot.cli.demo.server import DemoServerError, serving
+from tests.cli.answers import deployment
 from tests.cli.conftest import Hotslot
 from tests.cli.stub import Stub
+
+FILE = f'slots: "1"\nvalue: "{"A" * 90}"\n'
 
 
 def test_an_answer_that_is_not_the_storys_fails_it(hotslot: Hotslot, stub: Stub) -> None:
@@ -43,6 +51,36 @@ def test_a_url_without_a_key_is_wrong_usage(
 ) -> None:
     monkeypatch.delenv("HOTSLOT_KEY", raising=False)
     assert hotslot("demo", "--url", "http://127.0.0.1:1").status == 2
+
+
+@pytest.mark.parametrize("given", ["--url http://127.0.0.1:1", "--key k"])
+def test_the_offline_story_plays_on_no_other_server(
+    hotslot: Hotslot, stub: Stub, given: str
+) -> None:
+    ended = hotslot("demo", "--offline", "--exit", *given.split())
+    assert (ended.status, stub.asked) == (2, [])
+    assert "--offline" in ended.err
+
+
+def test_an_answer_that_is_not_the_offline_storys_fails_it(stub: Stub, tmp_path: Path) -> None:
+    issued = {"status": "valid", "slots": {"total": 1, "used": 0, "free": 1}}
+    stub.answer("POST", "/v1/licenses", issued | {"activation_key": "hak-0123456789"}, 201)
+    told = io.StringIO()
+    with connect(stub.url, {}) as client:
+        story = OfflineStory(client, client, tmp_path, Narrator(Console(file=told, width=80)))
+        stub.answer("GET", f"/v1/licenses/{story.license}/file", FILE, media="application/yaml")
+        stub.answer("PUT", f"/v1/deployments/{story.a}/activation", deployment(story.a))
+        with pytest.raises(StoryError, match=f"The story says: {story.a} is active"):
+            story.play({})
+    assert '{"license_file": "<license.yml>", "reason"' in " ".join(told.getvalue().split())
+    assert (tmp_path / "license.yml").read_text() == FILE
+    assert max(map(len, told.getvalue().splitlines())) <= 80
+
+
+def test_a_command_of_the_story_that_fails_fails_it(tmp_path: Path) -> None:
+    narrator = Narrator(Console(file=io.StringIO()))
+    with pytest.raises(StoryError, match="ended with status 1"):
+        narrator.shell("vendor", {"HOTSLOT_DATA_DIR": str(tmp_path)}, "hotslot keys export-signing")
 
 
 def test_a_key_in_the_environment_without_a_url_is_for_another_server(

@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from hotslot.cli.demo.scenes import REASON
 from hotslot.cli.demo.server import Server, serving
-from hotslot.cli.demo.story import REASON
 from tests.cli.conftest import Hotslot
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -102,13 +102,31 @@ def test_the_demo_plays_on_a_running_server(on_server: Hotslot) -> None:
     assert "hotslot projections check" in ended.out
 
 
-def test_the_demo_leaves_the_server_up_until_ctrl_c_and_plays_again_on_its_data(
-    hotslot: Hotslot, tmp_path: Path
+@pytest.mark.parametrize(
+    ("story", "servers", "told_of"),
+    [
+        ([], 1, ["backup-cannot-activate", "active-cannot-be-backup"]),
+        (
+            ["--offline"],
+            2,
+            [
+                "offline-backup-cannot-be-nominated",
+                "license-file-signature-invalid",
+                "license-file-superseded",
+                "offline-failover: B-",
+            ],
+        ),
+    ],
+    ids=["online", "offline"],
+)
+def test_the_demo_leaves_its_servers_up_until_ctrl_c_and_plays_again_on_their_data(
+    hotslot: Hotslot, tmp_path: Path, story: list[str], servers: int, told_of: list[str]
 ) -> None:
     told = tmp_path / "told"
+    place = tmp_path / "d"
     with told.open("wb") as output:
         demo = subprocess.Popen(
-            [sys.executable, "-m", "hotslot", "demo", "--port", "0", "--data-dir", tmp_path / "d"],
+            [sys.executable, "-m", "hotslot", "demo", *story, "--port", "0", "--data-dir", place],
             stdout=output,
             env={name: value for name, value in os.environ.items() if "HOTSLOT" not in name},
         )
@@ -118,21 +136,25 @@ def test_the_demo_leaves_the_server_up_until_ctrl_c_and_plays_again_on_its_data(
             assert demo.poll() is None, told.read_text()
             assert time.monotonic() < give_up, told.read_text()
             time.sleep(0.05)
-        found = re.search(r"API docs: (\S+)/docs", told.read_text())
-        assert found
-        assert httpx.get(f"{found[1]}/livez", trust_env=False).status_code == 200
+        found = re.findall(r"API docs: (\S+)/docs", told.read_text())
+        assert len(found) == servers
+        for url in found:
+            assert httpx.get(f"{url}/livez", trust_env=False).status_code == 200
         demo.send_signal(signal.SIGINT)
         assert demo.wait(PATIENCE_S) == 0
     finally:
         demo.kill()
         demo.wait()
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{found[1]}/livez", trust_env=False)
-    again = hotslot("demo", "--exit", "--port", "0", "--data-dir", str(tmp_path / "d"))
+    for url in found:
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{url}/livez", trust_env=False)
+    again = hotslot("demo", *story, "--exit", "--port", "0", "--data-dir", str(place))
     assert again.status == 0, again.err
+    keys = [file.read_text() for file in place.rglob("admin-key")]
+    assert len(keys) == servers
     for said in (told.read_text(), again.out):
-        assert (tmp_path / "d" / "admin-key").read_text() not in said
-        assert "backup-cannot-activate" in said
-        assert "active-cannot-be-backup" in said
+        assert [key for key in keys if key in said] == []
+        assert "PRIVATE" not in said
+        assert [each for each in told_of if each not in said] == []
         assert REASON in said
         assert "trail agrees with the ledger" in said

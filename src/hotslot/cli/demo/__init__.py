@@ -1,7 +1,7 @@
 """`hotslot demo`: the main job played on a real server, with a person reading along.
 
-`command.py` is the command, `server.py` the server that it starts, `story.py` what is played, and
-`narrator.py` how it is told.
+`command.py` is the command, `server.py` the servers that it starts, `story.py` and `offline.py` the
+two stories, `scenes.py` what these have in common, and `narrator.py` how they are told.
 """
 
 from hotslot.cli.demo.command import demo

@@ -1,4 +1,4 @@
-"""The command itself: find or start a server, play the story, and leave the server up."""
+"""The command itself: find or start the servers, play the story, and leave them up."""
 
 import os
 import signal
@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hotslot.cli.client import CallError, RefusedError, connect, credentials
+from hotslot.cli.client import CallError, Client, RefusedError, connect, credentials, path
 from hotslot.cli.demo.narrator import Narrator, StoryError
-from hotslot.cli.demo.server import DemoServerError, Server, check_projections, serving
-from hotslot.cli.demo.story import Story, shortened
+from hotslot.cli.demo.offline import OfflineStory, tell_of_keys, tell_of_site
+from hotslot.cli.demo.scenes import shortened
+from hotslot.cli.demo.server import DemoServerError, Server, first_to_end, serving
+from hotslot.cli.demo.story import Story
 from hotslot.cli.output import say, screen, show_failure
 from hotslot.cli.session import KeyOption, UrlOption, address
 from hotslot.settings import ClientSettings, Settings
@@ -25,6 +27,14 @@ PIPE_COLUMNS = 100
 
 def demo(
     *,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline",
+            help="Play the story of a site without a connection instead, on two servers: the "
+            "vendor's and the site's.",
+        ),
+    ] = False,
     exit_: Annotated[
         bool, typer.Option("--exit", help="End after the story, and the server with it.")
     ] = False,
@@ -34,12 +44,16 @@ def demo(
             "--port",
             min=0,
             max=65535,
-            help="The port of the demo's server. Unset, 8000, or any when that is taken.",
+            help="The port of the demo's server, offline of the vendor's. Unset, 8000, or any when "
+            "that is taken.",
         ),
     ] = None,
     data_dir: Annotated[
         Path | None,
-        typer.Option("--data-dir", help="Where that server keeps its data; else .hotslot/demo."),
+        typer.Option(
+            "--data-dir",
+            help="Where data is kept; else .hotslot/demo, offline .hotslot/demo-offline.",
+        ),
     ] = None,
     url: UrlOption = None,
     key: KeyOption = None,
@@ -49,10 +63,37 @@ def demo(
     It starts a server of its own and leaves it up until Ctrl-C. With --url and --key (or
     HOTSLOT_URL and HOTSLOT_KEY) it plays on that server instead, and starts none; the key must be
     an admin's. HOTSLOT_KEY without a URL is a key of some other server, and is left alone.
+    With --offline it starts two, and plays on no others.
     """
     console = screen()
     if not console.is_terminal:
         console.width = PIPE_COLUMNS  # prose; its ids are far shorter than that
+    if offline and (url is not None or key is not None):
+        raise typer.BadParameter("--offline starts servers of its own; leave --url and --key away")
+    try:
+        with _told_to_end_as_by_ctrl_c():
+            if offline:
+                place = data_dir or Settings().data_dir / "demo-offline"
+                _play_offline(console, place.absolute(), port, then_end=exit_)
+            elif running := _running_server(url, key):
+                _play_on_running(console, *running)
+            else:
+                place = data_dir or Settings().data_dir / "demo"
+                _play_on_own(console, place.absolute(), port, then_end=exit_)
+    except (DemoServerError, StoryError) as broken:
+        say(screen(stderr=True), f"The demo failed. {broken}", "bold red")
+        raise typer.Exit(1) from broken
+    except CallError as failure:
+        say(screen(stderr=True), "The demo failed: a call that must work did not.", "bold red")
+        show_failure(failure)
+        raise typer.Exit(failure.exit_status) from failure
+
+
+def _running_server(url: str | None, key: str | None) -> tuple[str, str] | None:
+    """Give the address and the key of the server to play on, if one was named.
+
+    Raises `typer.BadParameter` when only one of the two was.
+    """
     settings = ClientSettings()
     given = url is not None or "url" in settings.model_fields_set
     if given and key is None and settings.key is not None:
@@ -62,21 +103,7 @@ def demo(
             "to play on a running server give both --url and --key (or HOTSLOT_URL and "
             "HOTSLOT_KEY); give neither to have a server started"
         )
-    try:
-        with _told_to_end_as_by_ctrl_c():
-            if key is not None:
-                _play_on_running(console, address(url), key)
-            else:
-                _play_on_own(
-                    console, data_dir or Settings().data_dir / "demo", port, then_end=exit_
-                )
-    except (DemoServerError, StoryError) as broken:
-        say(screen(stderr=True), f"The demo failed. {broken}", "bold red")
-        raise typer.Exit(1) from broken
-    except CallError as failure:
-        say(screen(stderr=True), "The demo failed: a call that must work did not.", "bold red")
-        show_failure(failure)
-        raise typer.Exit(failure.exit_status) from failure
+    return None if key is None else (address(url), key)
 
 
 def _play_on_running(console: Console, url: str, key: str) -> None:
@@ -88,59 +115,84 @@ def _play_on_running(console: Console, url: str, key: str) -> None:
 
 
 def _play_on_own(console: Console, data_dir: Path, port: int | None, *, then_end: bool) -> None:
-    data_dir = data_dir.absolute()
-    say(console, f"Starting a server with its data in {data_dir} ...", "bold")
-    with serving(data_dir, port) as server:
+    with _started(console, "a server", data_dir, port) as server:
+        _play(console, server.url, server.key, server.environment)
+        _end_or_stay(console, [("", server)], then_end=then_end)
+
+
+def _play_offline(console: Console, data_dir: Path, port: int | None, *, then_end: bool) -> None:
+    tell = Narrator(console)
+    stick = data_dir / "carried"
+    with _started(console, "the vendor's server", data_dir / "vendor", port) as vendor:
+        trusted = str(tell_of_keys(tell, vendor, stick))
+        tell_of_site(tell)
+        with (
+            _started(
+                console, "the site's server", data_dir / "site", 0, HOTSLOT_TRUSTED_KEYS=trusted
+            ) as site,
+            connect(vendor.url, credentials(key=vendor.key)) as at_vendor,
+            connect(site.url, credentials(key=site.key)) as at_site,
+        ):
+            OfflineStory(at_vendor, at_site, stick, tell).play(site.environment)
+            console.print()
+            say(console, f"The files that were carried are in {stick}")
+            _end_or_stay(console, [("vendor", vendor), ("site", site)], then_end=then_end)
+
+
+@contextmanager
+def _started(
+    console: Console, what: str, data_dir: Path, port: int | None, **settings: str
+) -> Iterator[Server]:
+    """Run a server for the length of a block. Raises `DemoServerError`."""
+    say(console, f"Starting {what} with its data in {data_dir} ...", "bold")
+    with serving(data_dir, port, **settings) as server:
         say(console, f"It listens on {server.url}; its admin key is {shortened(server.key)}")
-        try:
-            _play(console, server.url, server.key, server.environment)
-        except RefusedError as refused:
-            if refused.status == UNAUTHENTICATED:
-                raise DemoServerError(
-                    f"The data in {data_dir} is older than the admin key beside it. Remove that "
-                    "folder, or give the demo another one with --data-dir."
-                ) from refused
+        with connect(server.url, credentials(key=server.key)) as admin:
+            _try_key(admin, data_dir)
+        yield server
+
+
+def _try_key(admin: Client, data_dir: Path) -> None:
+    try:
+        admin.get(path("keys"), limit=1)
+    except RefusedError as refused:
+        if refused.status != UNAUTHENTICATED:
             raise
-        console.print()
-        if then_end:
-            say(console, "Done.", "bold green")
-        else:
-            _stay(console, server, data_dir)
+        raise DemoServerError(
+            f"The data in {data_dir} is older than the admin key beside it. Remove that folder, "
+            "or give the demo another one with --data-dir."
+        ) from refused
 
 
 def _play(console: Console, url: str, key: str, database: Mapping[str, str] | None) -> None:
-    narrator = Narrator(console)
-
-    def check() -> None:
-        assert database is not None
-        console.print()
-        narrator.say("hotslot projections check", "cyan")
-        done = check_projections(dict(database))
-        if done.returncode:
-            raise StoryError(
-                f"The story says: the projections agree with the ledger. The check ended with "
-                f"status {done.returncode}:\n{done.stdout}{done.stderr}"
-            )
-        for line in done.stdout.splitlines():
-            narrator.say(line.rstrip(), "green")
-
     with connect(url, credentials(key=key)) as admin:
-        Story(admin, narrator).play(None if database is None else check)
+        Story(admin, Narrator(console)).play(database)
 
 
-def _stay(console: Console, server: Server, data_dir: Path) -> None:
-    say(console, f"The server stays up. API docs: {server.url}/docs", "bold green")
-    say(console, "To go on with it from another terminal:")
-    say(console, f"  export HOTSLOT_URL={server.url}")
-    say(console, f'  export HOTSLOT_KEY="$(cat {data_dir / "admin-key"})"')
-    say(console, "  hotslot status")
-    say(console, "Ctrl-C stops it.")
+def _end_or_stay(console: Console, servers: list[tuple[str, Server]], *, then_end: bool) -> None:
+    """Say where to go on, and stay until Ctrl-C unless the demo is to end now."""
+    if then_end:
+        console.print()
+        say(console, "Done.", "bold green")
+        return
+    for name, server in servers:
+        console.print()
+        whose = f"The {name}'s server" if name else "The server"
+        say(console, f"{whose} stays up. API docs: {server.url}/docs", "bold green")
+        say(console, "To go on with it from another terminal:")
+        say(console, f"  export HOTSLOT_URL={server.url}")
+        say(console, f'  export HOTSLOT_KEY="$(cat {server.log.with_name("admin-key")})"')
+        say(console, "  hotslot status")
+    say(console, "Ctrl-C stops it." if len(servers) == 1 else "Ctrl-C stops them.")
     try:
-        status = server.process.wait()
+        ended = first_to_end([server for _, server in servers])
     except KeyboardInterrupt:
         say(console, "Stopped.")
         return
-    raise DemoServerError(f"The server ended by itself with status {status}; see {server.log}.")
+    raise DemoServerError(
+        f"The server at {ended.url} ended by itself with status {ended.process.returncode}; "
+        f"see {ended.log}."
+    )
 
 
 @contextmanager

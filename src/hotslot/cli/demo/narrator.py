@@ -1,9 +1,9 @@
 """How the demo tells its story: short headings, each call, and what matters of the answer."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.padding import Padding
@@ -11,6 +11,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from hotslot.cli.client import Answer, Client, Json, RefusedError
+from hotslot.cli.demo.server import hotslot
 from hotslot.cli.output import cell, table
 
 INDENT = 3
@@ -26,6 +27,20 @@ class Actor:
 
     name: str
     client: Client
+
+
+class CarriedText(str):
+    """The text of a file that is carried; a call that sends it shows the file's name."""
+
+    __slots__ = ("name",)
+
+    def __new__(cls, name: str, text: str) -> Self:
+        """Name the text."""
+        carried = super().__new__(cls, text)
+        carried.name = name
+        return carried
+
+    name: str
 
 
 class Narrator:
@@ -71,6 +86,26 @@ class Narrator:
         self._call(actor, method, path, shown)
         return actor.client.command(method, path, body, reason=reason)
 
+    def file(self, actor: Actor, name: str, path: str) -> CarriedText:
+        """Have a license file made and print the call."""
+        self._call(actor, "GET", path)
+        return CarriedText(name, actor.client.file(path))
+
+    def shell(self, where: str, environment: Mapping[str, str], line: str, into: str = "") -> str:
+        """Run a `hotslot` command where a server is; gives what it prints.
+
+        Raises `StoryError` when it fails.
+        """
+        self.console.print()
+        self.say(f"{where}$ {line}{f' > {into}' if into else ''}", "cyan")
+        done = hotslot(environment, *line.split()[1:])
+        if done.returncode:
+            raise StoryError(
+                f"The story says: `{line}` finds nothing wrong. It ended with status "
+                f"{done.returncode}:\n{done.stdout}{done.stderr}"
+            )
+        return done.stdout
+
     def refused(
         self, code: str, actor: Actor, method: str, path: str, body: Json | None = None
     ) -> None:
@@ -106,7 +141,11 @@ class Narrator:
             raise StoryError(f"The story says: {says}. The server said: {json.dumps(answer)}")
 
     def _call(self, actor: Actor, method: str, path: str, body: Json | None = None) -> None:
-        shown = f" {json.dumps(body, ensure_ascii=False)}" if body else ""
+        named = {
+            name: f"<{value.name}>" if isinstance(value, CarriedText) else value
+            for name, value in (body or {}).items()
+        }
+        shown = f" {json.dumps(named, ensure_ascii=False)}" if named else ""
         self.console.print()
         self.console.print(
             Padding(

@@ -1,4 +1,4 @@
-"""The server that the demo plays on: `hotslot serve` as a child process."""
+"""The servers that the demo plays on, each `hotslot serve` as a child process."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +36,11 @@ class Server:
 
 
 @contextmanager
-def serving(data_dir: Path, port: int | None) -> Iterator[Server]:
+def serving(data_dir: Path, port: int | None, **settings: str) -> Iterator[Server]:
     """Run a server with its data in `data_dir`, and end it on leaving.
 
-    `port` None takes 8000, or any free one when that is taken. Raises `DemoServerError`.
+    `port` None takes 8000, or any free one when that is taken. `settings` are further HOTSLOT_
+    variables. Raises `DemoServerError`.
     """
     try:
         # The key and the log are in it; PostgreSQL's own user may have to pass through.
@@ -52,7 +53,8 @@ def serving(data_dir: Path, port: int | None) -> Iterator[Server]:
             f"The demo can't write to {data_dir} ({error.strerror}). "
             "Give it another folder with --data-dir."
         ) from error
-    environment = _environment(data_dir, _free_port() if port is None else port, key)
+    own = _environment(data_dir, _free_port() if port is None else port, key)
+    environment = own | settings
     with output:
         process = subprocess.Popen(
             [sys.executable, "-m", "hotslot", "serve"],
@@ -67,10 +69,19 @@ def serving(data_dir: Path, port: int | None) -> Iterator[Server]:
         _end(process)
 
 
-def check_projections(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run `hotslot projections check` on the database that these settings name."""
-    return subprocess.run(
-        [sys.executable, "-m", "hotslot", "projections", "check"],
+def first_to_end(servers: Sequence[Server]) -> Server:
+    """Wait until one of the servers ends, and give that one."""
+    while True:
+        for server in servers:
+            if server.process.poll() is not None:
+                return server
+        time.sleep(POLL_S)
+
+
+def hotslot(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command on the machine of the server that was started with these settings."""
+    return subprocess.run(  # noqa: S603 - the stories' own commands
+        [sys.executable, "-m", "hotslot", *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,

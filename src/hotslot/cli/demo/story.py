@@ -1,16 +1,14 @@
 """The story: one slot, a hot swap, and the record that shows it happened."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from hotslot.cli.client import Client, Json, path
-from hotslot.cli.demo.narrator import INDENT, Actor, Narrator
-from hotslot.cli.output import cell, moment
-from hotslot.cli.reading import what_happened
+from hotslot.cli.demo.narrator import Actor, Narrator
+from hotslot.cli.demo.scenes import REASON, check, issue, shortened, slots, tell_entry
+from hotslot.cli.output import cell
 
-REASON = "A lost power; B takes over"
 ENOUGH = 200
-SHOWN_OF_SECRETS = 4
 
 
 class Story:
@@ -24,8 +22,8 @@ class Story:
         self.a, self.b, self.c, self.d = (f"{name}-{tag}" for name in "ABCD")
         self.operator_id, self.auditor_id = f"operator-{tag}", f"auditor-{tag}"
 
-    def play(self, check: Callable[[], None] | None) -> None:
-        """Play it all; `check` compares the projections with the ledger, where that can be done.
+    def play(self, database: Mapping[str, str] | None) -> None:
+        """Play it all; `database` is the settings that name it, where it can be reached.
 
         Raises `StoryError`, and `CallError` where a call that must work does not.
         """
@@ -39,7 +37,7 @@ class Story:
         self._released(operator)
         self._now_and_before(operator, before)
         self._record(auditor)
-        self._check(check)
+        check(self.tell, "", database)
 
     def _cast(self) -> tuple[Actor, Actor]:
         self.tell.chapter(
@@ -58,22 +56,7 @@ class Story:
 
     def _issue(self) -> str:
         self.tell.chapter("A license with one slot", "One deployment may be active at a time.")
-        body = {
-            "id": self.license,
-            "product": "scanner",
-            "customer": "example",
-            "slots": 1,
-        }
-        license_ = self.tell.command(self.admin, "POST", path("licenses"), body).body
-        self.tell.outcome(
-            f"201  {license_['status']}, {slots(license_)}, "
-            f"activation key {shortened(license_['activation_key'])} (shown this once)"
-        )
-        self.tell.expect(
-            "one slot, and it is free",
-            license_,
-            holds=license_["slots"] == {"total": 1, "used": 0, "free": 1},
-        )
+        license_ = issue(self.tell, self.admin, self.license)
         return str(license_["activation_key"])
 
     def _activate(self, activation_key: str) -> None:
@@ -230,21 +213,8 @@ class Story:
         for entry in found["entries"]:
             # Each also stands on the stream of its deployment, which says the same again.
             if entry["stream"] == f"license:{self.license}":
-                self._tell_entry(entry)
+                tell_entry(self.tell, entry)
         self._expect_in_record(found)
-
-    def _tell_entry(self, entry: Json) -> None:
-        self.tell.say(
-            f"{moment(entry['at'])}  {cell(entry['deployment'] or entry['license'])}  "
-            f"{cell(what_happened(entry))}",
-            "yellow" if entry["outcome"] == "refused" else "green",
-        )
-        because = f": {cell(entry['reason'])}" if entry["reason"] else ""
-        who = f"{entry['actor']['kind']} {cell(entry['actor']['id'])}"
-        self.tell.say(
-            f"position {entry['position']}, {entry['outcome']}, by {who}{because}",
-            indent=2 * INDENT,
-        )
 
     def _expect_in_record(self, found: Json) -> None:
         entries = found["entries"]
@@ -273,24 +243,3 @@ class Story:
                 for entry in entries
             ),
         )
-
-    def _check(self, check: Callable[[], None] | None) -> None:
-        self.tell.chapter(
-            "Does it add up?",
-            "What was read comes from projections. This folds the whole ledger from nothing and "
-            "compares the result with them, row by row.",
-        )
-        if check is None:
-            self.tell.say("To be run where the database is: hotslot projections check", "cyan")
-        else:
-            check()
-
-
-def slots(license_: Json) -> str:
-    """Say how many slots are used and free."""
-    return f"{license_['slots']['used']} used, {license_['slots']['free']} free"
-
-
-def shortened(secret: str) -> str:
-    """Show enough of a secret to tell it from another, and no more."""
-    return f"{secret[:SHOWN_OF_SECRETS]}...{secret[-SHOWN_OF_SECRETS:]}"
