@@ -113,16 +113,24 @@ def watched(
 
 
 @pytest.fixture(scope="module")
-def target(new_database: Callable[[], str]) -> Iterator[Target]:
-    """A server that nobody else writes to, with the license `x`."""
+def target(
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Target]:
+    """A server that nobody else writes to, with the license `x` and a file of it."""
     dsn = new_database()
-    with serving(dsn) as server, psycopg.connect(dsn, autocommit=True) as ledger:
+    keys = str(key_folder(tmp_path_factory.mktemp("signing-keys")).path)
+    with (
+        serving(dsn, HOTSLOT_SIGNING_KEYS=keys) as server,
+        psycopg.connect(dsn, autocommit=True) as ledger,
+    ):
         target = Target(server.url, ledger)
         # Reads of a license that there is go further than those of one that is not.
         for made in (
             request("POST", "/v1/licenses", body=LICENSE),
             request("PUT", "/v1/deployments/a/activation", body=b'{"license": "x"}'),
             request("PUT", "/v1/deployments/b/backup", body=b'{"license": "x"}'),
+            # While nothing changes it is the same file, and nothing more is recorded.
+            request("GET", "/v1/licenses/x/file"),
         ):
             (answer,) = target.send(made)
             assert answer.status in {200, 201}, answer

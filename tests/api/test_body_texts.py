@@ -16,6 +16,7 @@ ISSUE = {
 KEY = {"id": "y", "role": "node", "customer": "c", "deployment": "d", "reason": "r"}
 BY_ID = {"license": "y", "reason": "r"}
 BY_KEY = {"activation_key": "y.secret"}
+BY_FILE = {"license_file": "no file at all"}
 GOOD_BODIES: list[tuple[str, Mapping[str, object]]] = [
     ("POST /v1/licenses", ISSUE),
     ("POST /v1/licenses/y/renewal", {"expires_at": "2999-01-01T00:00:00Z", "reason": "r"}),
@@ -25,8 +26,10 @@ GOOD_BODIES: list[tuple[str, Mapping[str, object]]] = [
     ("POST /v1/licenses/y/revocation", {"reason": "r"}),
     ("PUT /v1/deployments/y/activation", BY_ID),
     ("PUT /v1/deployments/y/activation", BY_KEY),
+    ("PUT /v1/deployments/y/activation", BY_FILE),
     ("PUT /v1/deployments/y/backup", {**BY_ID, "standby_for": "z"}),
     ("PUT /v1/deployments/y/backup", BY_KEY),
+    ("PUT /v1/deployments/y/backup", BY_FILE),
     ("POST /v1/deployments/y/nomination", {"replaces": "z", "dry_run": True, "reason": "r"}),
     ("POST /v1/keys", KEY),
 ]
@@ -62,7 +65,9 @@ def test_the_good_bodies_are_good_and_have_every_field(target: Target):
         assert {field for body in known for field in body} == set(fields), path
     for route, body in GOOD_BODIES:
         (answer,) = target.send(asking(route, body))
-        assert answer.status in {200, 201, 401, 403, 404, 409}, (route, answer)
+        assert answer.status in {200, 201, 401, 403, 404, 409} or (
+            answer.code == "license-file-unreadable"
+        ), (route, answer)
 
 
 @pytest.mark.parametrize("control", ["\x00", "\x1f", "\x7f", "\x80", "\x85", "\x9f"], ids=ascii)

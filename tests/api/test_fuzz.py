@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from hotslot.api.app import create_app
+from tests.api.sites import key_folder
 from tests.serving import ADMIN_KEY, serving
 
 Case = schemathesis.Case[Any]
@@ -39,6 +40,7 @@ NOISE = {
     "forbidden",
     "idempotency-key-reused",
     "invalid-input",
+    "license-file-unreadable",
     "method-not-allowed",
     "not-found",
     "precondition-failed",
@@ -74,10 +76,13 @@ class Fuzzed:
 
 
 @pytest.fixture(scope="module")
-def fuzzed(new_database: Callable[[], str]) -> Iterator[Fuzzed]:
+def fuzzed(
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fuzzed]:
     dsn = new_database()
+    keys = str(key_folder(tmp_path_factory.mktemp("signing-keys")).path)
     with (
-        serving(dsn) as server,
+        serving(dsn, HOTSLOT_SIGNING_KEYS=keys) as server,
         server.client() as client,
         psycopg.connect(dsn, autocommit=True) as ledger,
     ):

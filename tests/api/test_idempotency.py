@@ -26,6 +26,7 @@ class World:
         self.key = done(api.key("auditor"), 201)["id"]
         done(api.activate(self.a, self.lic))
         done(api.register(self.b, self.lic, standby_for=self.a))
+        self.file = api.file(self.lic).text
 
     def ask(self, name: str, headers: dict[str, str]) -> httpx.Response:
         api, lic = self.api, self.lic
@@ -39,6 +40,14 @@ class World:
             "register": lambda: api.register(self.c, lic, headers, standby_for=self.a),
             "register, as it is": lambda: api.register(self.b, lic, headers),
             "activate, as it is": lambda: api.activate(self.a, lic, headers),
+            "make a file": lambda: api.file(lic, self.a, headers),
+            "make a file, as it is": lambda: api.file(lic, None, headers),
+            "register offline": lambda: api.register(
+                self.c, headers=headers, license_file=self.file
+            ),
+            "register offline, forged": lambda: api.register(
+                self.c, headers=headers, license_file=self.file.replace("scanner", "scammer")
+            ),
             "deactivate": lambda: api.deactivate(self.a, headers),
             "unregister": lambda: api.unregister(self.b, headers),
             "nominate": lambda: api.nominate(self.b, headers, reason="drill"),
@@ -56,6 +65,7 @@ class World:
         api, lic = self.api, self.lic
         api.change(lic, "reinstatement")
         api.change(lic, "resize", slots=9)
+        api.file(lic, self.a)
         api.deactivate(self.a)
         api.unregister(self.c)
         api.register(self.b, lic)
@@ -82,6 +92,10 @@ EVERY_COMMAND = pytest.mark.parametrize(
         "register",
         "register, as it is",
         "activate, as it is",
+        "make a file",
+        "make a file, as it is",
+        "register offline",
+        "register offline, forged",
         "deactivate",
         "unregister",
         "nominate",

@@ -63,6 +63,7 @@ ROUTES: dict[str, Route] = {
     "GET /v1/licenses/{id}/deployments": Route(
         READ_LICENSE, lambda c, s: c.http.get(f"/v1/licenses/{s.license}/deployments")
     ),
+    "GET /v1/licenses/{id}/file": Route(ACT, lambda c, s: c.file(s.license, s.d)),
     "GET /v1/licenses/{id}/tenures": Route(
         READ_LICENSE, lambda c, s: c.http.get(f"/v1/licenses/{s.license}/tenures")
     ),
@@ -91,6 +92,9 @@ ROUTES: dict[str, Route] = {
     "GET /v1/audit": Route(
         {ADMIN, OPERATOR, AUDITOR}, lambda c, s: c.http.get("/v1/audit", params={"limit": 1})
     ),
+    "GET /v1/audit/procedures": Route(
+        {ADMIN, OPERATOR, AUDITOR}, lambda c, s: c.http.get("/v1/audit/procedures")
+    ),
     "POST /v1/keys": Route({ADMIN}, lambda c, s: c.key("auditor"), status=201),
     "GET /v1/keys": Route({ADMIN, AUDITOR}, lambda c, s: c.http.get("/v1/keys")),
     "DELETE /v1/keys/{id}": Route({ADMIN}, lambda c, s: c.http.delete(f"/v1/keys/{s.key}")),
@@ -101,6 +105,8 @@ OPEN = {
     "GET /metrics": 200,
     "GET /docs": 200,
     "GET /openapi.json": 200,
+    "GET /v1/signing-keys": 200,
+    "GET /.well-known/jwks.json": 200,
 }
 
 EVERY_ROUTE = pytest.mark.parametrize("route", ROUTES.values(), ids=ROUTES)
@@ -214,7 +220,7 @@ def test_an_unknown_activation_key_is_refused(
 
 
 @pytest.mark.parametrize("route", OPEN)
-def test_what_runs_the_service_needs_no_key(nobody: Caller, route: str):
+def test_what_is_for_everyone_needs_no_key(nobody: Caller, route: str):
     method, path = route.split()
     assert nobody.http.request(method, path).status_code == OPEN[route]
 

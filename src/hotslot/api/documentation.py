@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
 from hotslot import __version__
@@ -27,6 +27,7 @@ _SHAPES = (
     shapes.Key,
     shapes.CreatedKey,
     shapes.Keys,
+    shapes.LicenseFile,
     shapes.SigningKeys,
     shapes.WebKeys,
     shapes.Entries,
@@ -107,26 +108,17 @@ def _responses(
 
 
 def command(
-    shape: type, *, status: int = 200, errors: Iterable[int] = COMMAND_ERRORS
+    shape: type,
+    *,
+    status: int = 200,
+    errors: Iterable[int] = COMMAND_ERRORS,
+    media_type: str = "application/json",
 ) -> dict[str, Any]:
     """The documentation of a command's route."""
     return {
         "status_code": status,
-        "responses": _responses(shape, status, errors),
-        "openapi_extra": {"parameters": list(_COMMAND_HEADERS)},
-        "response_model": None,
-    }
-
-
-def issuing_file() -> dict[str, Any]:
-    """The documentation of the route that makes license files: a command, though it is read."""
-    responses: dict[int | str, dict[str, Any]] = {code: _error(code) for code in COMMAND_ERRORS}
-    responses[200] = {
-        "description": "The license file.",
-        "content": {LICENSE_FILE: {"schema": {"type": "string"}}},
-    }
-    return {
-        "responses": responses,
+        "responses": _responses(shape, status, errors, media_type),
+        "response_class": Response,
         "openapi_extra": {"parameters": list(_COMMAND_HEADERS)},
         "response_model": None,
     }
@@ -136,6 +128,7 @@ def public(shape: type, media_type: str = "application/json") -> dict[str, Any]:
     """The documentation of a read that takes no credential."""
     return {
         "responses": _responses(shape, 200, (413, 503), media_type),
+        "response_class": Response,
         "openapi_extra": {"security": []},
         "response_model": None,
     }

@@ -195,6 +195,31 @@ class Keys(Struct):
     next: str | None
 
 
+class Signature(Struct):
+    """Ed25519, by a key of `/v1/signing-keys`; docs/license-files.md says of which bytes."""
+
+    algorithm: Literal["ed25519"]
+    key: str
+    value: str
+
+
+class LicenseFile(Struct, kw_only=True):
+    """A license file: YAML in which every value is text."""
+
+    format: Literal["hotslot-license-file/1"]
+    license: str
+    product: str
+    customer: str
+    slots: Annotated[str, Meta(pattern="^[0-9]+$")]
+    issued_at: Time
+    expires_at: Annotated[str, Meta(description="As `issued_at`, or `never`.")]
+    rights: list[str]
+    deployment: Annotated[
+        str | msgspec.UnsetType, Meta(description="The one that it may activate, if any.")
+    ] = msgspec.UNSET
+    signature: Signature
+
+
 class SigningKey(Struct):
     """A key that signs license files, or did; `created_at` is null where it is not known."""
 

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from hotslot.api import shapes
 from hotslot.api.answers import mark_repeated, position_of, refusal_of, refuse
 from hotslot.api.auth import authenticate
 from hotslot.api.backend import Backend, backend_of
 from hotslot.api.bodies import ID_PATTERN
-from hotslot.api.documentation import LICENSE_FILE, issuing_file
+from hotslot.api.documentation import LICENSE_FILE, command
 from hotslot.api.fast_route import FastRoute
 from hotslot.api.problems import ProblemError
 from hotslot.api.routes.licenses import LicenseId
@@ -34,7 +35,7 @@ SELECT position, stream, version, type, state::text FROM ledger.events
 """
 
 
-@router.get("/v1/licenses/{id}/file", **issuing_file())
+@router.get("/v1/licenses/{id}/file", **command(shapes.LicenseFile, media_type=LICENSE_FILE))
 async def issue_license_file(
     request: Request, license_id: LicenseId, deployment: ForDeployment = None
 ) -> Response:
@@ -43,8 +44,8 @@ async def issue_license_file(
     credential.may("act", deployment)
     backend = backend_of(request)
     key = await backend.license_files.signing_key()
-    command = commands.IssueFile(license=license_id, deployment=deployment, key=key.id)
-    outcome = await submit(request, credential, command)
+    issue = commands.IssueFile(license=license_id, deployment=deployment, key=key.id)
+    outcome = await submit(request, credential, issue)
     if (explanation := refusal_of(outcome)) is not None:
         return refuse(request, outcome, explanation)
     issued = await _issued(backend, outcome, license_id)
