@@ -19,12 +19,15 @@ from hotslot.domain.events import (
     DeploymentDeactivated,
     DeploymentPromoted,
     DeploymentReleased,
+    DeploymentStoodDown,
+    DeploymentTookOver,
     Event,
     KeyCreated,
     KeyRevoked,
     LicenseFileIssued,
     LicenseImported,
     LicenseIssued,
+    LicenseLeaseChanged,
     LicenseReinstated,
     LicenseRenewed,
     LicenseResized,
@@ -86,6 +89,11 @@ def license_renewed(fold: Fold, recorded: Recorded, event: LicenseRenewed) -> No
 def license_resized(fold: Fold, recorded: Recorded, event: LicenseResized) -> None:
     """Another number of slots."""
     fold.state(event.license).slots = event.slots
+    fold.changed(event.license, recorded.position)
+
+
+def license_lease_changed(fold: Fold, recorded: Recorded, event: LicenseLeaseChanged) -> None:
+    """Nothing of what is shown, but the license is another one for `If-Match`."""
     fold.changed(event.license, recorded.position)
 
 
@@ -195,6 +203,7 @@ HANDLERS: dict[type[Event], Handler] = {
     LicenseImported: license_imported,
     LicenseRenewed: license_renewed,
     LicenseResized: license_resized,
+    LicenseLeaseChanged: license_lease_changed,
     LicenseSuspended: license_suspended,
     LicenseReinstated: license_reinstated,
     LicenseRevoked: license_revoked,
@@ -207,6 +216,8 @@ HANDLERS: dict[type[Event], Handler] = {
     DeploymentBound: nothing_changed,
     DeploymentPromoted: nothing_changed,
     DeploymentReleased: nothing_changed,
+    DeploymentTookOver: nothing_changed,
+    DeploymentStoodDown: nothing_changed,
     KeyCreated: nothing_changed,
     KeyRevoked: nothing_changed,
 }

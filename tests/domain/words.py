@@ -109,8 +109,11 @@ def unregistered(deployment: str, *, license_id: str = "lic") -> tuple[Event, ..
     )
 
 
-def nominated(deployment: str, *, replaced: str | None, term: int) -> tuple[Event, ...]:
+def nominated(
+    deployment: str, *, replaced: str | None, term: int, waits_for_term: int | None = None
+) -> tuple[Event, ...]:
     """The backup became active; the former active one, if any, was released by it."""
+    waits = waits_for_term is not None
     released = (
         ()
         if replaced is None
@@ -122,9 +125,22 @@ def nominated(deployment: str, *, replaced: str | None, term: int) -> tuple[Even
     )
     return (
         BackupNominated(
-            license="lic", deployment=deployment, mode=ONLINE, replaced=replaced, term=term
+            license="lic",
+            deployment=deployment,
+            mode=ONLINE,
+            replaced=replaced,
+            term=term,
+            asked_at=None,
+            wait_for_release=waits,
         ),
-        DeploymentPromoted(deployment=deployment, license="lic", mode=ONLINE, term=term),
+        DeploymentPromoted(
+            deployment=deployment,
+            license="lic",
+            mode=ONLINE,
+            term=term,
+            waits_for=replaced if waits else None,
+            waits_for_term=waits_for_term,
+        ),
         *released,
     )
 
@@ -233,5 +249,13 @@ def unregister(deployment: str) -> commands.UnregisterBackup:
     return commands.UnregisterBackup(deployment=deployment)
 
 
-def nominate(deployment: str, replaces: str | None = None) -> commands.NominateBackup:
-    return commands.NominateBackup(deployment=deployment, replaces=replaces)
+def nominate(
+    deployment: str, replaces: str | None = None, *, wait_for_release: bool = False
+) -> commands.NominateBackup:
+    return commands.NominateBackup(
+        deployment=deployment, replaces=replaces, wait_for_release=wait_for_release
+    )
+
+
+def confirm(deployment: str) -> commands.ConfirmRole:
+    return commands.ConfirmRole(deployment=deployment)

@@ -14,7 +14,7 @@ from hotslot.domain.streams import State
 from hotslot.ledger import snapshots
 
 SHAPES: dict[int, dict[str, Any]] = {
-    2: {
+    3: {
         "License": {
             "id": "str",
             "product": "str",
@@ -27,6 +27,7 @@ SHAPES: dict[int, dict[str, Any]] = {
             "term": "int = 0",
             "active": "dict[str, Holding] = {}",
             "backup_count": "int = 0",
+            "lease_seconds": "int = 60",
             "imported_file_of": "datetime | None = None",
             "last_file": "LicenseFileIssued | None = None",
             "position": "int",
@@ -42,7 +43,7 @@ SHAPES: dict[int, dict[str, Any]] = {
             "key": "str",
             "digest": "str",
         },
-        "Holding": {"mode": "Mode", "since": "datetime", "position": "int"},
+        "Holding": {"mode": "Mode", "since": "datetime", "position": "int", "term": "int"},
         "Deployment": {
             "id": "str",
             "role": "Role = unlicensed",
@@ -52,7 +53,12 @@ SHAPES: dict[int, dict[str, Any]] = {
             "since": "datetime | None = None",
             "term": "int | None = None",
             "former_license": "str | None = None",
+            "owes": "Owed | None = None",
+            "waits_for": "Waiting | None = None",
         },
+        "Owed": {"duty": "Duty", "license": "str", "term": "int"},
+        "Duty": ["take-over", "stand-down"],
+        "Waiting": {"deployment": "str", "term": "int"},
         "Key": {
             "id": "str",
             "role": "KeyRole",

@@ -181,7 +181,10 @@ def test_a_snapshot_that_can_not_be_saved_stops_nothing(dsn: str):
                 suspended=True,
                 revoked=True,
                 term=7,
-                active={"a": Holding(Mode.ONLINE, NOON, 5), "b": Holding(Mode.OFFLINE, NOON, 6)},
+                active={
+                    "a": Holding(Mode.ONLINE, NOON, 5, 1),
+                    "b": Holding(Mode.OFFLINE, NOON, 6, 2),
+                },
                 backup_count=3,
                 position=9,
             ),

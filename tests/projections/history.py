@@ -151,7 +151,10 @@ class History:
 
     def nominate(self, deployment: str, replaces: str | None = None) -> None:
         decision = roles.nominate(
-            self.bound(deployment), self.deployment(deployment), replaces, self.now
+            self.bound(deployment),
+            self.deployment(deployment),
+            roles.Nomination(replaces=replaces),
+            self.now,
         )
         self.decide(decision, "nominate", self._home(deployment), deployment)
 

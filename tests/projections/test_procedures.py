@@ -53,7 +53,14 @@ def event_of(kind: str, deployment: str, license_id: str) -> Event:
         case "R":
             return BackupRegistered(**about, mode=Mode.OFFLINE, standby_for=None, term=1)
         case "N":
-            return BackupNominated(**about, mode=Mode.ONLINE, replaced=None, term=1)
+            return BackupNominated(
+                **about,
+                mode=Mode.ONLINE,
+                replaced=None,
+                term=1,
+                asked_at=None,
+                wait_for_release=False,
+            )
     mode = Mode.OFFLINE if kind == "A" else Mode.ONLINE
     return DeploymentActivated(**about, mode=mode, term=1)
 

@@ -1,6 +1,7 @@
 """Deployment: what one product instance is bound to."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import assert_never
 
 import msgspec
@@ -10,12 +11,44 @@ from hotslot.domain.events import (
     DeploymentBound,
     DeploymentPromoted,
     DeploymentReleased,
+    DeploymentStoodDown,
+    DeploymentTookOver,
+    Event,
     Mode,
     Recorded,
     Role,
 )
 
-DeploymentEvent = DeploymentBound | DeploymentPromoted | DeploymentReleased | CommandRefused
+DeploymentEvent = (
+    DeploymentBound
+    | DeploymentPromoted
+    | DeploymentReleased
+    | DeploymentTookOver
+    | DeploymentStoodDown
+    | CommandRefused
+)
+
+
+class Duty(StrEnum):
+    """What a deployment confirms, by a lease, after its role changed."""
+
+    TAKE_OVER = "take-over"
+    STAND_DOWN = "stand-down"
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """A duty that a deployment has not confirmed yet, and the active role that it is about."""
+
+    duty: Duty
+    license: str
+    term: int
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Whose end a nominated deployment waits for, before it processes."""
+
+    deployment: str
+    term: int
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +63,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     term: int | None = None
     former_license: str | None = None
     """The license of the last role, after a release: who may still see the deployment."""
+    owes: Owed | None = None
+    waits_for: Waiting | None = None
 
     @property
     def home(self) -> str | None:
@@ -51,6 +86,7 @@ def evolve(deployment: Deployment, recorded: Recorded) -> Deployment:
                 standby_for=event.standby_for,
                 since=recorded.context.at,
                 term=event.term,
+                owes=_taking_over(event) if event.role is Role.ACTIVE else deployment.owes,
             )
         case DeploymentPromoted():
             return Deployment(
@@ -60,14 +96,47 @@ def evolve(deployment: Deployment, recorded: Recorded) -> Deployment:
                 mode=event.mode,
                 since=recorded.context.at,
                 term=event.term,
+                owes=_taking_over(event),
+                waits_for=_waiting(event),
             )
         case DeploymentReleased():
             return Deployment(
                 id=deployment.id,
                 since=recorded.context.at,
                 former_license=event.license,
+                owes=_standing_down(deployment),
             )
+        case DeploymentTookOver() | DeploymentStoodDown():
+            return msgspec.structs.replace(deployment, owes=None)
         case CommandRefused():
             return deployment
         case _:
             assert_never(event)
+
+
+def confirm(deployment: Deployment) -> tuple[Event, ...]:
+    """Have the deployment confirm what its change of role asks of it, if it has not yet."""
+    owed = deployment.owes
+    if owed is None:
+        return ()
+    kind = DeploymentTookOver if owed.duty is Duty.TAKE_OVER else DeploymentStoodDown
+    return (kind(deployment=deployment.id, license=owed.license, term=owed.term),)
+
+
+def _taking_over(event: DeploymentBound | DeploymentPromoted) -> Owed:
+    return Owed(Duty.TAKE_OVER, event.license, event.term)
+
+
+def _standing_down(released: Deployment) -> Owed | None:
+    """Only who was active, and may have served, has to stop."""
+    if released.role is not Role.ACTIVE:
+        return released.owes
+    assert released.license is not None
+    assert released.term is not None
+    return Owed(Duty.STAND_DOWN, released.license, released.term)
+
+
+def _waiting(event: DeploymentPromoted) -> Waiting | None:
+    if event.waits_for is None or event.waits_for_term is None:
+        return None
+    return Waiting(event.waits_for, event.waits_for_term)

@@ -122,6 +122,14 @@ class LicenseResized(Event, frozen=True, kw_only=True):
     slots: Annotated[int, Meta(description="How many deployments may be active from now on.")]
 
 
+class LicenseLeaseChanged(Event, frozen=True, kw_only=True):
+    """Leases under the license last longer or shorter from now on."""
+
+    type = "license.lease-changed"
+    license: LicenseId
+    seconds: Annotated[int, Meta(description="How long a lease lasts, in seconds.")]
+
+
 class LicenseSuspended(Event, frozen=True, kw_only=True):
     """The license gives no rights until it is reinstated."""
 
@@ -185,6 +193,7 @@ class BackupNominated(Event, frozen=True, kw_only=True):
     """A backup became active; the deployment that it replaces lost its slot in the same step."""
 
     type = "license.backup-nominated"
+    shape = 2
     license: LicenseId
     deployment: Annotated[str, Meta(description="The backup that is active from now on.")]
     mode: ModeField
@@ -193,6 +202,13 @@ class BackupNominated(Event, frozen=True, kw_only=True):
         Meta(description="The former active deployment; null when a free slot was taken."),
     ]
     term: Term
+    asked_at: Annotated[
+        datetime | None,
+        Meta(description="When the request came in; null in events from before it was kept."),
+    ]
+    wait_for_release: Annotated[
+        bool, Meta(description="Whether the new one processes only when the former has ended.")
+    ]
 
 
 class CommandRefused(Event, frozen=True, kw_only=True):
@@ -227,10 +243,17 @@ class DeploymentPromoted(Event, frozen=True, kw_only=True):
     """The deployment, a backup until now, is active."""
 
     type = "deployment.promoted"
+    shape = 2
     deployment: DeploymentId
     license: LicenseId
     mode: ModeField
     term: Term
+    waits_for: Annotated[
+        str | None, Meta(description="The one whose end it waits for before it processes, if any.")
+    ]
+    waits_for_term: Annotated[
+        int | None, Meta(description="The term of the role that it waits for the end of.")
+    ]
 
 
 class DeploymentReleased(Event, frozen=True, kw_only=True):
@@ -243,6 +266,24 @@ class DeploymentReleased(Event, frozen=True, kw_only=True):
     replaced_by: Annotated[
         str | None, Meta(description="The nominated backup that took its place, if one did.")
     ] = None
+
+
+class DeploymentTookOver(Event, frozen=True, kw_only=True):
+    """The deployment took its first lease with the right to process since it became active."""
+
+    type = "deployment.took-over"
+    deployment: DeploymentId
+    license: LicenseId
+    term: Annotated[int, Meta(description="The term of the role that it serves in.")]
+
+
+class DeploymentStoodDown(Event, frozen=True, kw_only=True):
+    """The deployment was heard of again after it lost an active role, and processes no more."""
+
+    type = "deployment.stood-down"
+    deployment: DeploymentId
+    license: Annotated[str, Meta(description="The license of the role that it lost.")]
+    term: Annotated[int, Meta(description="The term of the role that it lost.")]
 
 
 class KeyCreated(Event, frozen=True, kw_only=True):
@@ -273,6 +314,7 @@ CATALOGUE: dict[str, type[Event]] = {
         LicenseImported,
         LicenseRenewed,
         LicenseResized,
+        LicenseLeaseChanged,
         LicenseSuspended,
         LicenseReinstated,
         LicenseRevoked,
@@ -285,6 +327,8 @@ CATALOGUE: dict[str, type[Event]] = {
         DeploymentBound,
         DeploymentPromoted,
         DeploymentReleased,
+        DeploymentTookOver,
+        DeploymentStoodDown,
         KeyCreated,
         KeyRevoked,
     )

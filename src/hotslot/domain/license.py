@@ -21,6 +21,7 @@ from hotslot.domain.events import (
     LicenseFileIssued,
     LicenseImported,
     LicenseIssued,
+    LicenseLeaseChanged,
     LicenseReinstated,
     LicenseRenewed,
     LicenseResized,
@@ -30,6 +31,8 @@ from hotslot.domain.events import (
     Recorded,
 )
 from hotslot.domain.refusals import Refusal
+
+DEFAULT_LEASE_SECONDS = 60
 
 Decision = tuple[Event, ...] | Refusal
 
@@ -49,6 +52,7 @@ class Holding(msgspec.Struct, frozen=True):
     mode: Mode
     since: datetime
     position: int
+    term: int
 
 
 class License(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +70,8 @@ class License(msgspec.Struct, frozen=True, kw_only=True):
     term: int = 0
     active: dict[str, Holding] = {}
     backup_count: int = 0
+    lease_seconds: int = DEFAULT_LEASE_SECONDS
+    """How long a lease of one of its deployments lasts."""
     imported_file_of: datetime | None = None
     """Time of issue of the file that the license came in; None when it was issued here."""
     last_file: LicenseFileIssued | None = None
@@ -131,6 +137,8 @@ def evolve(license_: License | None, recorded: Recorded) -> License | None:  # n
             return replace(license_, expires_at=event.expires_at, position=position)
         case LicenseResized():
             return replace(license_, slots=event.slots, position=position)
+        case LicenseLeaseChanged():
+            return replace(license_, lease_seconds=event.seconds, position=position)
         case LicenseSuspended():
             return replace(license_, suspended=True, position=position)
         case LicenseReinstated():
@@ -138,7 +146,7 @@ def evolve(license_: License | None, recorded: Recorded) -> License | None:  # n
         case LicenseRevoked():
             return replace(license_, revoked=True, position=position)
         case DeploymentActivated():
-            holding = Holding(event.mode, recorded.context.at, position)
+            holding = Holding(event.mode, recorded.context.at, position, event.term)
             active = {**license_.active, event.deployment: holding}
             return replace(license_, active=active, term=event.term, position=position)
         case DeploymentDeactivated():
@@ -151,7 +159,7 @@ def evolve(license_: License | None, recorded: Recorded) -> License | None:  # n
             count = license_.backup_count - 1
             return replace(license_, backup_count=count, position=position)
         case BackupNominated():
-            holding = Holding(event.mode, recorded.context.at, position)
+            holding = Holding(event.mode, recorded.context.at, position, event.term)
             active = {**_without(license_.active, event.replaced), event.deployment: holding}
             return replace(
                 license_,
@@ -231,6 +239,15 @@ def slots_in_use(license_: License, slots: int) -> Refusal | None:
         slots=slots,
         holders=tuple(license_.active),
     )
+
+
+def set_lease(license_: License, seconds: int) -> Decision:
+    """Have leases last so long from now on; those that were given run out as they are."""
+    if license_.revoked:
+        return refusals.LicenseRevoked(license=license_.id)
+    if license_.lease_seconds == seconds:
+        return ()
+    return (LicenseLeaseChanged(license=license_.id, seconds=seconds),)
 
 
 def suspend(license_: License) -> Decision:

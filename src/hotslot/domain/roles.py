@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import msgspec
+
 from hotslot.domain import refusals
 from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import (
@@ -103,8 +105,19 @@ def unregister(license_: License | None, deployment: Deployment) -> Decision:
     return _give_up(license_, deployment)
 
 
+class Nomination(msgspec.Struct, frozen=True, kw_only=True):
+    """How a backup is to take over."""
+
+    replaces: str | None = None
+    """The active deployment to replace, where it is named."""
+    wait_for_release: bool = False
+    """Whether the new one processes only when the lease of the former is over."""
+    asked_at: datetime | None = None
+    """When the request came in."""
+
+
 def nominate(
-    license_: License | None, deployment: Deployment, replaces: str | None, now: datetime
+    license_: License | None, deployment: Deployment, nomination: Nomination, now: datetime
 ) -> Decision:
     """Make the backup active and release the active deployment that it replaces, in one step."""
     if license_ is None or deployment.role is not Role.BACKUP:
@@ -114,15 +127,16 @@ def nominate(
     if refusal := no_rights(license_, now):
         return refusal
     if deployment.mode is not Mode.ONLINE:
-        named = replaces if replaces is not None else deployment.standby_for
+        named = deployment.standby_for if nomination.replaces is None else nomination.replaces
         return refusals.OfflineBackupCannotBeNominated(
             deployment=deployment.id,
             actives=(named,) if named in license_.active else tuple(license_.active),
         )
-    replaced = replaced_by(license_, deployment, replaces)
+    replaced = replaced_by(license_, deployment, nomination.replaces)
     if isinstance(replaced, Refusal):
         return replaced
     term = license_.term + 1
+    waits_for = replaced if nomination.wait_for_release else None
     events: tuple[Event, ...] = (
         BackupNominated(
             license=license_.id,
@@ -130,9 +144,16 @@ def nominate(
             mode=deployment.mode,
             replaced=replaced,
             term=term,
+            asked_at=nomination.asked_at,
+            wait_for_release=nomination.wait_for_release,
         ),
         DeploymentPromoted(
-            deployment=deployment.id, license=license_.id, mode=deployment.mode, term=term
+            deployment=deployment.id,
+            license=license_.id,
+            mode=deployment.mode,
+            term=term,
+            waits_for=waits_for,
+            waits_for_term=license_.active[waits_for].term if waits_for else None,
         ),
     )
     if replaced is not None:

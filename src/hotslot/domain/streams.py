@@ -12,12 +12,15 @@ from hotslot.domain.events import (
     DeploymentDeactivated,
     DeploymentPromoted,
     DeploymentReleased,
+    DeploymentStoodDown,
+    DeploymentTookOver,
     Event,
     KeyCreated,
     KeyRevoked,
     LicenseFileIssued,
     LicenseImported,
     LicenseIssued,
+    LicenseLeaseChanged,
     LicenseReinstated,
     LicenseRenewed,
     LicenseResized,
@@ -38,7 +41,13 @@ State = License | Deployment | Key | None
 def stream_of(event: Event) -> str:
     """The stream that an event stands on."""
     match event:
-        case DeploymentBound() | DeploymentPromoted() | DeploymentReleased():
+        case (
+            DeploymentBound()
+            | DeploymentPromoted()
+            | DeploymentReleased()
+            | DeploymentTookOver()
+            | DeploymentStoodDown()
+        ):
             return deployment_stream(event.deployment)
         case KeyCreated() | KeyRevoked():
             return key_stream(event.key)
@@ -52,6 +61,7 @@ def stream_of(event: Event) -> str:
             | LicenseImported()
             | LicenseRenewed()
             | LicenseResized()
+            | LicenseLeaseChanged()
             | LicenseSuspended()
             | LicenseReinstated()
             | LicenseRevoked()

@@ -34,7 +34,14 @@ class Stored(msgspec.Struct, Generic[E]):
     data: E
 
 
-UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
+    ("license.backup-nominated", 1): lambda data: {
+        **data,
+        "asked_at": None,
+        "wait_for_release": False,
+    },
+    ("deployment.promoted", 1): lambda data: {**data, "waits_for": None, "waits_for_term": None},
+}
 """By type and shape: what makes of the fields of that shape those of the next one."""
 
 

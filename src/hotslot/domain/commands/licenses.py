@@ -74,6 +74,16 @@ class ResizeLicense(LicenseCommand, frozen=True, kw_only=True):
         return license.resize(license_, self.slots)
 
 
+class SetLease(LicenseCommand, frozen=True, kw_only=True):
+    """Change how long leases last."""
+
+    name = "set-lease"
+    seconds: int
+
+    def decide_on(self, license_: License, now: datetime) -> Decision:
+        return license.set_lease(license_, self.seconds)
+
+
 class SuspendLicense(LicenseCommand, frozen=True, kw_only=True):
     """Suspend a license."""
 

@@ -9,7 +9,7 @@ import msgspec
 from hotslot.domain import offline, refusals, roles
 from hotslot.domain.asker import Asker
 from hotslot.domain.commands.command import Command, States
-from hotslot.domain.deployment import Deployment
+from hotslot.domain.deployment import Deployment, confirm
 from hotslot.domain.events import (
     CommandRefused,
     LicenseImported,
@@ -181,6 +181,16 @@ class NominateBackup(ChangeRole, frozen=True, kw_only=True):
 
     name = "nominate"
     replaces: str | None = None
+    wait_for_release: bool = False
+    asked_at: datetime | None = None
+    """When the request came in."""
+
+    def asked(self) -> dict[str, Any]:
+        asked = super().asked()
+        asked.pop("asked_at", None)
+        if not self.wait_for_release:
+            del asked["wait_for_release"]
+        return asked
 
     def reads(self, known: States) -> Iterator[str]:
         yield from super().reads(known)
@@ -195,7 +205,23 @@ class NominateBackup(ChangeRole, frozen=True, kw_only=True):
     def decide_on(
         self, license_: License | None, deployment: Deployment, now: datetime
     ) -> Decision:
-        return roles.nominate(license_, deployment, self.replaces, now)
+        nomination = roles.Nomination(
+            replaces=self.replaces,
+            wait_for_release=self.wait_for_release,
+            asked_at=self.asked_at,
+        )
+        return roles.nominate(license_, deployment, nomination, now)
+
+
+class ConfirmRole(ChangeRole, frozen=True, kw_only=True):
+    """Keep that a deployment serves in its new role, or has ended its former one."""
+
+    name = "confirm-role"
+
+    def decide_on(
+        self, license_: License | None, deployment: Deployment, now: datetime
+    ) -> Decision:
+        return confirm(deployment)
 
 
 class RejectFile(ChangeRole, frozen=True, kw_only=True):
