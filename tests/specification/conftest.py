@@ -1,26 +1,13 @@
 """What the tests of the specification are told with."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from typing import NamedTuple
 
 import httpx
 import pytest
-from eventsourcing.persistence import StoredEvent
 
-from hotslot.domain.events import (
-    Actor,
-    BackupRegistered,
-    Context,
-    DeploymentBound,
-    Mode,
-    Role,
-    deployment_stream,
-    license_stream,
-)
-from hotslot.ledger import mapper
-from hotslot.ledger.recorder import LedgerRecorder
 from tests.api.calls import Caller, done
-from tests.serving import serving
+from tests.api.sites import Site, Vendor, site_at, vendor_at
 
 
 @pytest.fixture
@@ -35,66 +22,45 @@ def names(unique: Callable[[str], str]) -> tuple[str, str, str]:
     return unique("production"), unique("backup"), unique("another")
 
 
-class Offline:
-    """A server whose ledger has backups that were registered in offline mode.
-
-    Until offline license files come, no call registers one: the events are written to the ledger.
-    """
-
-    def __init__(self, dsn: str, api: Caller) -> None:
-        self._dsn = dsn
-        self.api = api
-
-    def register(self, deployment: str, license_id: str) -> None:
-        """The backup was registered with the content of a license file."""
-        version = self._version(license_id)
-        registered = BackupRegistered(
-            license=license_id,
-            deployment=deployment,
-            mode=Mode.OFFLINE,
-            standby_for=None,
-            term=self.api.license(license_id)["term"],
-        )
-        bound = DeploymentBound(
-            deployment=deployment,
-            license=license_id,
-            role=Role.BACKUP,
-            mode=Mode.OFFLINE,
-            standby_for=None,
-            term=registered.term,
-        )
-        context = Context(datetime.now(UTC), Actor("key", "admin"), "a-license-file")
-        recorder = LedgerRecorder(self._dsn)
-        try:
-            *_, position = recorder.insert_events(
-                [
-                    StoredEvent(stream, at, event.type, mapper.encode(context, event))
-                    for stream, at, event in (
-                        (license_stream(license_id), version + 1, registered),
-                        (deployment_stream(deployment), 1, bound),
-                    )
-                ]
-            ) or (0,)
-        finally:
-            recorder.close()
-        self.api.license(license_id, min_position=position)
-
-    def _version(self, license_id: str) -> int:
-        entries = self.api.trail(license=license_id)
-        on_license = (e for e in entries if e["stream"] == license_stream(license_id))
-        return max(int(each["stream_version"]) for each in on_license)
-
-
-@pytest.fixture(scope="module")
-def offline(new_database: Callable[[], str]) -> Iterator[Offline]:
-    dsn = new_database()
-    with serving(dsn) as server, server.client() as http:
-        yield Offline(dsn, Caller(http))
-
-
 @pytest.fixture
 def licensed(api: Caller, names: tuple[str, str, str]) -> str:
     """A license with one activation slot, which the production instance holds."""
     license_id = api.issued(slots=1)
     done(api.activate(names[0], license_id))
     return license_id
+
+
+@pytest.fixture(scope="session")
+def vendor(
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Vendor]:
+    """The vendor, who makes license files."""
+    with vendor_at(new_database(), tmp_path_factory.mktemp("vendor")) as vendor:
+        yield vendor
+
+
+@pytest.fixture(scope="session")
+def site(
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory, vendor: Vendor
+) -> Iterator[Site]:
+    """The offline environment: it knows nothing of the vendor but a public key."""
+    with site_at(new_database(), tmp_path_factory.mktemp("site"), vendor) as site:
+        yield site
+
+
+class Offline(NamedTuple):
+    """In the offline environment: an active instance, and a backup registered with its file."""
+
+    license: str
+    license_yml: str
+    active: str
+    backup: str
+
+
+@pytest.fixture
+def offline(vendor: Vendor, site: Site, names: tuple[str, str, str]) -> Offline:
+    license_id = vendor.issued(slots=1)
+    license_yml = vendor.carried(license_id, names[0])
+    done(site.activate(names[0], license_file=license_yml))
+    done(site.register(names[1], license_file=license_yml))
+    return Offline(license_id, license_yml, names[0], names[1])

@@ -20,7 +20,6 @@ _END = re.compile(r"(?<=\.)\s+(?=[A-Z])")
 HEADINGS = "heading"
 PURPOSE = "says what it is for; the sentences after it say how"
 FURNITURE = "left over from the page that the specification was taken from"
-LICENSE_FILES = "comes with offline license files"
 
 WITHOUT_TEST: dict[str, str] = {
     "Hot Swap Backup Configuration": HEADINGS,
@@ -30,12 +29,6 @@ WITHOUT_TEST: dict[str, str] = {
     "Nominate a backup instance": HEADINGS,
     "With engines and configurations ready to use, that helps mitigate any down time in scanning "
     "system in case of your recovery disaster plan needs to be triggered.": PURPOSE,
-    "Offline environment:": LICENSE_FILES,
-    "Obtain license.yml file that supposed to use to active your MetaDefender Core active / "
-    "production instance before.": LICENSE_FILES,
-    "Using following REST API: POST - Setup hot-backup instanceAPI with that yaml file content.": (
-        LICENSE_FILES
-    ),
     "Type to search, ESC to discard": FURNITURE,
 }
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.api.calls import Caller, done, refused
+from tests.api.sites import Site, Vendor
 from tests.specification.sentences import sentence
 
 Names = tuple[str, str, str]
@@ -98,6 +99,38 @@ def test_processing_is_the_only_thing_that_a_backup_may_not(
 def test_a_backup_registers_online(api: Caller, licensed: str, names: Names):
     answer = api.http.put(f"/v1/deployments/{names[1]}/backup", json={"license": licensed})
     assert (done(answer)["role"], answer.json()["mode"]) == ("backup", "online")
+
+
+@sentence(
+    "Offline environment:",
+    "Obtain license.yml file that supposed to use to active your MetaDefender Core active / "
+    "production instance before.",
+)
+def test_the_license_file_of_the_active_instance_is_obtained(
+    vendor: Vendor, site: Site, names: Names
+):
+    license_id = vendor.issued()
+    answer = vendor.http.get(f"/v1/licenses/{license_id}/file", params={"deployment": names[0]})
+    assert answer.headers["content-disposition"] == 'attachment; filename="license.yml"'
+    license_yml = answer.content.decode()
+    activated = done(site.activate(names[0], license_file=license_yml))
+    assert (activated["role"], activated["mode"]) == ("active", "offline")
+
+
+@sentence(
+    "Offline environment:",
+    "Using following REST API: POST - Setup hot-backup instanceAPI with that yaml file content.",
+)
+def test_a_backup_registers_offline_with_the_content_of_that_file(
+    vendor: Vendor, site: Site, names: Names
+):
+    license_id = vendor.issued(slots=1)
+    license_yml = vendor.carried(license_id, names[0])
+    done(site.activate(names[0], license_file=license_yml))
+    answer = site.http.put(f"/v1/deployments/{names[1]}/backup", json={"license_file": license_yml})
+    assert (done(answer)["role"], answer.json()["mode"]) == ("backup", "offline")
+    assert [name for name, may in rights(site, names[1]).items() if not may] == ["process"]
+    assert site.license(license_id)["slots"] == {"total": 1, "used": 1, "free": 0}
 
 
 @sentence(

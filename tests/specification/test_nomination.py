@@ -1,10 +1,11 @@
 """Nomination: a backup instance becomes the active one, and the former one is released."""
 
-from collections.abc import Callable
+import re
 
 import pytest
 
 from tests.api.calls import Caller, done, refused
+from tests.api.sites import Site, Vendor
 from tests.specification.conftest import Offline
 from tests.specification.sentences import sentence
 
@@ -14,6 +15,7 @@ THEN = (
     "When the backup instance is successfully nominated to be a new active / production one, then "
     "expecting following behaviors:"
 )
+CALL = re.compile(r"(?:DELETE|PUT|POST) /\S+")
 PROCEDURE = "Instead, following actions needs to be made as alternative procedure:"
 
 
@@ -84,27 +86,20 @@ def test_the_former_active_one_is_released_in_the_same_step(
         assert len(active) == 1
 
 
-@pytest.fixture
-def offline_pair(offline: Offline, unique: Callable[[str], str]) -> tuple[str, str, str]:
-    """A license, its active instance, and a backup that was registered in offline mode."""
-    license_id, active, backup = offline.api.issued(), unique("active"), unique("backup")
-    done(offline.api.activate(active, license_id))
-    offline.register(backup, license_id)
-    return license_id, active, backup
-
-
 @sentence(
     "Offline environment: You are not allowed to directly nominate a MetaDefender Core backup "
     "instance which was previously registered in offline mode."
 )
-def test_an_offline_backup_is_not_nominated(offline: Offline, offline_pair: tuple[str, str, str]):
-    license_id, active, backup = offline_pair
-    assert offline.api.deployment(backup)["mode"] == "offline"
-    for body in ({}, {"replaces": active}, {"dry_run": True}):
-        refused(offline.api.nominate(backup, **body), 409, "offline-backup-cannot-be-nominated")
-    assert offline.api.deployment(backup)["role"] == "backup"
-    assert [e["deployment"] for e in offline.api.license(license_id)["active"]] == [active]
-    (recorded,) = offline.api.trail(deployment=backup, outcome="refused")
+def test_an_offline_backup_is_not_nominated(site: Site, offline: Offline):
+    before = site.license(offline.license)
+    assert site.deployment(offline.backup)["mode"] == "offline"
+    for body in ({}, {"replaces": offline.active}, {"dry_run": True}):
+        answer = site.nominate(offline.backup, **body)
+        refused(answer, 409, "offline-backup-cannot-be-nominated")
+    assert site.deployment(offline.backup)["role"] == "backup"
+    assert [each["deployment"] for each in before["active"]] == [offline.active]
+    assert site.license(offline.license) == before
+    (recorded,) = site.trail(deployment=offline.backup, outcome="refused")
     assert recorded["data"]["code"] == "offline-backup-cannot-be-nominated"
 
 
@@ -116,43 +111,58 @@ def test_an_offline_backup_is_not_nominated(offline: Offline, offline_pair: tupl
     "Then, activate your MetaDefender Core backup instance as a production one.",
 )
 def test_the_procedure_of_three_steps_is_told_and_works(
-    offline: Offline, offline_pair: tuple[str, str, str]
+    vendor: Vendor, site: Site, offline: Offline
 ):
-    license_id, active, backup = offline_pair
-    told = refused(offline.api.nominate(backup), 409, "offline-backup-cannot-be-nominated")
-    assert [(each["action"], each["description"].split(": ")[1]) for each in told["remedies"]] == [
-        ("deactivate", f"DELETE /v1/deployments/{active}/activation"),
-        ("unregister", f"DELETE /v1/deployments/{backup}/backup"),
-        ("activate", f"PUT /v1/deployments/{backup}/activation"),
+    told = refused(site.nominate(offline.backup), 409, "offline-backup-cannot-be-nominated")
+    assert [(each["action"], CALL.findall(each["description"])) for each in told["remedies"]] == [
+        ("deactivate", [f"DELETE /v1/deployments/{offline.active}/activation"]),
+        ("unregister", [f"DELETE /v1/deployments/{offline.backup}/backup"]),
+        ("activate", [f"PUT /v1/deployments/{offline.backup}/activation"]),
     ]
-    assert done(offline.api.deactivate(active))["role"] == "unlicensed"
-    assert offline.api.license(license_id)["slots"]["used"] == 0
-    done(offline.api.unregister(backup))
-    assert done(offline.api.activate(backup, license_id))["capabilities"]["process"]
+    assert done(site.deactivate(offline.active))["role"] == "unlicensed"
+    assert site.license(offline.license)["slots"]["used"] == 0
+    assert done(site.unregister(offline.backup))["role"] == "unlicensed"
+    license_yml = vendor.carried(offline.license, offline.backup)
+    activated = done(site.activate(offline.backup, license_file=license_yml))
+    assert (activated["role"], activated["mode"]) == ("active", "offline")
+    assert activated["capabilities"]["process"]
+    assert site.http.get(f"/v1/deployments/{offline.backup}/active").status_code == 200
+    assert site.license(offline.license)["slots"] == {"total": 1, "used": 1, "free": 0}
 
 
-def test_the_mode_is_in_every_answer_that_shows_a_role(
-    offline: Offline, offline_pair: tuple[str, str, str]
-):
-    license_id, _, backup = offline_pair
-    api = offline.api
-    assert api.deployment(backup)["mode"] == "offline"
-    assert [each["mode"] for each in api.license(license_id)["backups"]] == ["offline"]
-    assert [each["mode"] for each in api.holders(license_id)["deployments"]] == [
-        "online",
-        "offline",
-    ]
-    assert [each["mode"] for each in api.tenures(license_id)["tenures"]] == ["online", "offline"]
-    last = api.trail(deployment=backup, type="license.backup-registered")[-1]
+def test_no_step_of_the_procedure_can_be_left_out(vendor: Vendor, site: Site, offline: Offline):
+    license_yml = vendor.carried(offline.license, offline.backup)
+    # Without the second step: it is a backup still.
+    done(site.deactivate(offline.active))
+    answer = site.activate(offline.backup, license_file=license_yml)
+    refused(answer, 409, "backup-cannot-activate")
+    # Without the first: the slot is taken.
+    done(site.activate(offline.active, license_file=offline.license_yml))
+    done(site.unregister(offline.backup))
+    refused(site.activate(offline.backup, license_file=license_yml), 409, "no-free-slot")
+
+
+def test_the_mode_is_in_every_answer_that_shows_a_role(site: Site, offline: Offline):
+    assert site.deployment(offline.backup)["mode"] == "offline"
+    shown = site.license(offline.license)
+    held = site.holders(offline.license)["deployments"]
+    tenures = site.tenures(offline.license)["tenures"]
+    for each in (*shown["active"], *shown["backups"], *held, *tenures):
+        assert each["mode"] == "offline"
+    assert (len(held), len(tenures)) == (2, 2)
+    last = site.trail(deployment=offline.backup, type="license.backup-registered")[-1]
     assert last["data"]["mode"] == "offline"
-    position = last["position"]
-    assert api.deployment(backup, as_of=position)["mode"] == "offline"
+    assert site.deployment(offline.backup, as_of=last["position"])["mode"] == "offline"
 
 
 def test_an_offline_backup_that_registers_online_is_a_backup_as_any_other(
-    offline: Offline, offline_pair: tuple[str, str, str]
+    vendor: Vendor, names: Names
 ):
-    license_id, active, backup = offline_pair
-    assert done(offline.api.register(backup, license_id))["mode"] == "online"
-    assert offline.api.license(license_id)["backup_count"] == 1
-    assert done(offline.api.nominate(backup))["replaced"]["id"] == active
+    """Where it has a connection again: to the server that issued its license."""
+    license_id = vendor.issued()
+    done(vendor.activate(names[0], license_id))
+    done(vendor.register(names[1], license_file=vendor.carried(license_id)))
+    refused(vendor.nominate(names[1]), 409, "offline-backup-cannot-be-nominated")
+    assert done(vendor.register(names[1], license_id))["mode"] == "online"
+    assert vendor.license(license_id)["backup_count"] == 1
+    assert done(vendor.nominate(names[1]))["replaced"]["id"] == names[0]
