@@ -1,0 +1,178 @@
+"""A lease: a token of the backend, once it was verified, and how long it holds here."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from hotslot.domain.times import write_time
+from hotslot.node.clock import Clock
+
+LONGEST_SECONDS = 3600
+"""No lease lasts longer, whoever signed it."""
+
+_ISSUER = "hotslot"
+_AUDIENCE = "hotslot-node"
+_ALGORITHM = "EdDSA"
+
+
+class LeaseRefusedError(Exception):
+    """A token that gives this instance no rights; the message says why, and never what it was."""
+
+
+class Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token says."""
+
+    deployment: str = msgspec.field(name="sub")
+    license: str
+    role: Literal["active", "backup"]
+    rights: frozenset[str]
+    term: int
+    position: int
+    issued_at: float = msgspec.field(name="iat")
+    ends_at: float = msgspec.field(name="exp")
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts, from when it was asked for."""
+        return self.ends_at - self.issued_at
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest lease that was ever accepted: an older one is not, or it could be played again."""
+
+    license: str
+    term: int
+    position: int
+    issued_at: float
+
+    @classmethod
+    def of(cls, claims: Claims) -> "Seen":
+        """What to remember of a lease."""
+        return cls(
+            license=claims.license,
+            term=claims.term,
+            position=claims.position,
+            issued_at=claims.issued_at,
+        )
+
+
+class Lease(msgspec.Struct, kw_only=True):
+    """A token, and both clocks at the moment when it was asked for.
+
+    Not when it came: it may have been on its way for as long as it lasts.
+    """
+
+    token: str
+    claims: Claims
+    asked_wall: float
+    asked_elapsed: float
+    boot: str | None
+    latest_wall: float
+    """The latest that the wall clock has shown since: setting it back does not prolong a lease."""
+
+    @property
+    def wall_end(self) -> float:
+        """When it ends by the wall clock."""
+        return self.asked_wall + self.claims.seconds
+
+    def left(self, clock: Clock) -> float:
+        """Seconds until it ends, by the clock that is further on; 0 or less when it has ended."""
+        self.latest_wall = max(self.latest_wall, clock.wall())
+        by_wall = self.wall_end - self.latest_wall
+        if not self._counts_on(clock):
+            return by_wall
+        return min(by_wall, self.asked_elapsed + self.claims.seconds - clock.elapsed())
+
+    def check_passed_time(self, clock: Clock) -> None:
+        """Raise `LeaseRefusedError` if nothing tells how much of it has passed."""
+        if not self._counts_on(clock) and clock.wall() < self.latest_wall:
+            raise LeaseRefusedError(
+                "the machine was started again, and its clock shows an earlier time than before"
+            )
+
+    def _counts_on(self, clock: Clock) -> bool:
+        # The count can't run backwards: if it does, it is another machine's.
+        same = self.boot is not None and self.boot == clock.boot
+        return same and clock.elapsed() >= self.asked_elapsed
+
+
+def key_of(token: str) -> str:
+    """The id of the key that a token says it was signed with.
+
+    Raises:
+        LeaseRefusedError: it is no token, or names no key.
+
+    """
+    try:
+        kid = jwt.get_unverified_header(token).get("kid")
+    except jwt.PyJWTError:
+        raise LeaseRefusedError("it is no signed token") from None
+    if not isinstance(kid, str):
+        raise LeaseRefusedError("it doesn't say which key signed it")
+    return kid
+
+
+def verify(token: str, key: Ed25519PublicKey, deployment: str) -> Claims:
+    """What the token says, if that key signed it for this deployment.
+
+    Its times are taken as a length, not compared with the clock here: this machine's may be wrong.
+
+    Raises:
+        LeaseRefusedError: another key or algorithm, for something or somebody else, or no lease.
+
+    """
+    try:
+        said = jwt.decode(
+            token,
+            key,
+            algorithms=[_ALGORITHM],
+            audience=_AUDIENCE,
+            issuer=_ISSUER,
+            subject=deployment,
+            options={
+                "require": ["iss", "aud", "sub", "iat", "exp"],
+                "verify_exp": False,
+                "verify_iat": False,
+            },
+        )
+        claims = msgspec.convert(said, Claims)
+    except jwt.exceptions.InvalidSubjectError:
+        raise LeaseRefusedError("it is for another deployment") from None
+    except jwt.InvalidAudienceError:
+        raise LeaseRefusedError(f"it is for another audience than `{_AUDIENCE}`") from None
+    except jwt.InvalidIssuerError:
+        raise LeaseRefusedError(f"it is by another issuer than `{_ISSUER}`") from None
+    except jwt.InvalidSignatureError:
+        raise LeaseRefusedError("its signature doesn't fit the key that it names") from None
+    except jwt.InvalidAlgorithmError:
+        raise LeaseRefusedError(f"it is signed in another way than {_ALGORITHM}") from None
+    except (jwt.PyJWTError, msgspec.ValidationError) as error:
+        raise LeaseRefusedError(f"it is not of the form of a lease ({error})") from None
+    # Written so that it is false for what is no number.
+    if not 0 < claims.seconds <= LONGEST_SECONDS:
+        raise LeaseRefusedError(f"it would last {claims.seconds} s, and at most 3600 s are allowed")
+    return claims
+
+
+def check_order(claims: Claims, seen: Seen | None) -> None:
+    """Raise `LeaseRefusedError` unless this lease is newer than the newest seen before."""
+    if seen is None:
+        return
+    if claims.position < seen.position:
+        raise LeaseRefusedError(
+            f"it is of position {claims.position}, and one of position {seen.position} was seen "
+            "before"
+        )
+    if claims.license == seen.license and claims.term < seen.term:
+        raise LeaseRefusedError(
+            f"it is of term {claims.term}, and one of term {seen.term} was seen before"
+        )
+    if claims.position == seen.position and claims.issued_at <= seen.issued_at:
+        raise LeaseRefusedError(
+            "it is not newer than one seen before (issued "
+            f"{write_time(datetime.fromtimestamp(seen.issued_at, UTC))}): it is a copy, or the "
+            "backend's clock was set back"
+        )
