@@ -11,11 +11,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from hotslot.domain.license_file import LicenseFile
 from hotslot.licensefiles import Keys, ListedKey, SigningKey
 from hotslot.licensefiles.keys import KeyStatus
+
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How fast an example runs is up to the machine."""
 
 PREFIX = b"hotslot-license-file/1\n"
 EMPTY = '""'

@@ -13,7 +13,7 @@ from hotslot.licensefiles import (
     read_license_file,
     write_license_file,
 )
-from tests.licensefiles.material import FILE, KEY, NONE, OWN, license_files
+from tests.licensefiles.material import FILE, KEY, NONE, OWN, license_files, patient
 
 TEXT = write_license_file(FILE, KEY).encode()
 
@@ -56,6 +56,7 @@ def test_every_byte_in_turn_by_every_other():
     assert all_kinds_were_seen(found), found
 
 
+@patient
 @given(license_files, st.data())
 def test_bytes_replaced_put_in_and_left_out(file: LicenseFile, data: st.DataObject):
     text = write_license_file(file, KEY).encode()

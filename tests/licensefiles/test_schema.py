@@ -18,6 +18,7 @@ from tests.licensefiles.material import (
     NONE,
     OWN,
     license_files,
+    patient,
     signature_of,
     signed,
     without,
@@ -117,6 +118,7 @@ def is_described(content: dict[str, Any]) -> bool:
     return DESCRIPTION.is_valid(content) and in_the_calendar
 
 
+@patient
 @given(
     contents(),
     st.sampled_from([None, '"', "'", "|", ">"]),
@@ -143,6 +145,7 @@ def test_what_loads_is_what_the_schema_describes(
         assert presented.file.content() == content
 
 
+@patient
 @given(license_files)
 def test_what_is_written_is_described(file: LicenseFile):
     assert is_described(file.content())
@@ -298,7 +301,7 @@ def test_texts_have_the_form_of_the_api(name: str, value: str):
 def test_the_api_takes_just_what_a_file_can_hold():
     """A license that was issued can be written, and one in a file can be issued."""
     assert f"^{schema.ID.pattern}$" == bodies.ID_PATTERN
-    assert schema.TEXT.pattern.replace(r"\ud800-\udfff", "").removesuffix("{1,200}") == (
+    assert schema.TEXT.pattern.removesuffix("{1,200}") == (
         bodies.TEXT_PATTERN.removeprefix("^").removesuffix("+$")
     )
     assert schema.SLOTS.fullmatch(str(bodies.MAX_SLOTS))

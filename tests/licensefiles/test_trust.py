@@ -11,6 +11,7 @@ from hotslot.domain.refusals import Refusal
 from hotslot.licensefiles import (
     Keys,
     SigningKey,
+    UnreadableLicenseFileError,
     UntrustedLicenseFileError,
     read_license_file,
     write_license_file,
@@ -125,6 +126,14 @@ def test_a_signature_of_another_key_under_our_name():
 def test_a_signature_for_another_purpose(prefix: bytes):
     text = document({**CONTENT, "signature": signature_of(CONTENT, prefix=prefix)})
     assert refusal(text) == INVALID
+
+
+def test_a_newer_format_is_not_taken_for_a_forgery():
+    """Its signature is for other bytes than those that we would verify."""
+    content = {**CONTENT, "format": "hotslot-license-file/2"}
+    block = signature_of(content, prefix=b"hotslot-license-file/2\n")
+    with pytest.raises(UnreadableLicenseFileError, match="a newer version of Hotslot"):
+        read_license_file(document({**content, "signature": block}), OWN, NONE)
 
 
 def test_a_signature_has_one_form_only():

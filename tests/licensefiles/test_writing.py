@@ -15,10 +15,12 @@ from tests.licensefiles.material import (
     key,
     license_files,
     listed,
+    patient,
     signature_of,
 )
 
 
+@patient
 @given(license_files)
 def test_what_is_written_is_read_again(file: LicenseFile):
     text = write_license_file(file, KEY)
@@ -28,12 +30,14 @@ def test_what_is_written_is_read_again(file: LicenseFile):
         assert presented.file.digest() == file.digest()
 
 
+@patient
 @given(license_files)
 def test_a_reader_of_yaml_that_guesses_types_sees_the_same(file: LicenseFile):
     read = yaml.safe_load(write_license_file(file, KEY))
     assert read == {**file.content(), "signature": signature_of(file.content())}
 
 
+@patient
 @given(license_files, st.integers(2, 9))
 def test_the_key_that_signed_is_named(file: LicenseFile, number: int):
     other = key(number)
@@ -42,6 +46,7 @@ def test_the_key_that_signed_is_named(file: LicenseFile, number: int):
     assert presented == Presented(file, other.id, own=False)
 
 
+@patient
 @given(license_files)
 def test_a_line_holds_one_value_and_nothing_unseen(file: LicenseFile):
     text = write_license_file(file, KEY)
