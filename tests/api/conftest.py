@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import psycopg
 import pytest
 
+from hotslot.licensefiles import KeyFolder
 from tests.api.calls import Caller, done
 from tests.api.raw import Target, request
 from tests.api.sites import Site, Vendor, key_folder, site_at, vendor_at
@@ -91,11 +92,12 @@ def under_activation_key(caller_with: Callable[..., Caller]) -> Callable[[str], 
 
 
 class Watched(NamedTuple):
-    """A server of its own, with its database and its log."""
+    """A server of its own, with its database, its log and its signing keys."""
 
     server: Server
     dsn: str
     log: Path
+    keys: KeyFolder
 
     def caller(self, key: str = ADMIN_KEY) -> Caller:
         return Caller(self.server.client(key))
@@ -108,8 +110,9 @@ def watched(
     """A server whose database and log the tests read."""
     dsn = new_database()
     log = tmp_path_factory.mktemp("watched") / "server.log"
-    with serving(dsn, log=log) as server:  # type: ignore[arg-type]
-        yield Watched(server, dsn, log)
+    keys = key_folder(log.with_name("signing-keys"))
+    with serving(dsn, log=log, HOTSLOT_SIGNING_KEYS=str(keys.path)) as server:  # type: ignore[arg-type]
+        yield Watched(server, dsn, log, keys)
 
 
 @pytest.fixture(scope="module")

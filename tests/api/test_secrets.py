@@ -1,14 +1,18 @@
 """Keys are shown once: they are in no table, no log and no error."""
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from psycopg import sql
 
 from tests.api.calls import Caller, done, problem
 from tests.api.conftest import Watched
+from tests.api.sites import now
 from tests.serving import ADMIN_KEY
 
 TABLES = """
@@ -50,9 +54,32 @@ def _a_day_at_work(watched: Watched, api: Caller) -> Iterator[str]:
         Caller(http).issue()
         api.http.delete(f"/v1/keys/{made['id']}")
         http.get("/v1/licenses")
+    yield from _a_day_with_license_files(watched, api, lic)
     with watched.server.client("a-wrong-key-that-someone-tried") as http:
         problem(http.get("/v1/licenses"), 401, "unauthenticated")
     yield "a-wrong-key-that-someone-tried"
+
+
+def _a_day_with_license_files(watched: Watched, api: Caller, lic: str) -> Iterator[str]:
+    """Made, presented, forged, and met by a key that is spoilt: the private keys stay unseen."""
+    watched.keys.generate(now())
+    for path in watched.keys.path.iterdir():
+        yield path.read_text().splitlines()[1]
+        key = load_pem_private_key(path.read_bytes(), None)
+        assert isinstance(key, Ed25519PrivateKey)
+        seed = key.private_bytes_raw()
+        yield from (seed.hex(), base64.b64encode(seed).decode())
+    file = api.file(lic, headers={"Idempotency-Key": "for-a-file"}).text
+    api.file(lic, headers={"Idempotency-Key": "for-a-file"})
+    api.file("unknown")
+    api.register("e", license_file=file)
+    problem(api.register("f", license_file=file[:-90]), 422, "license-file-unreadable")
+    api.register("f", license_file=file.replace("scanner", "scammer"))
+    spoilt = watched.keys.path / "a.pem"
+    spoilt.write_text(path.read_text()[:80])
+    spoilt.chmod(0o600)
+    problem(api.file(lic), 503, "license-file-keys-unreadable")
+    spoilt.unlink()
 
 
 def _rows(dsn: str) -> Iterator[tuple[str, str]]:
@@ -91,7 +118,15 @@ def test_no_answer_has_a_secret_but_the_first(watched: Watched, secrets: set[str
     assert found(secrets, str(shown)) == []
 
 
-_LISTS = ["/v1/licenses", "/v1/keys", "/metrics", "/readyz", "/openapi.json"]
+_LISTS = [
+    "/v1/licenses",
+    "/v1/keys",
+    "/v1/signing-keys",
+    "/.well-known/jwks.json",
+    "/metrics",
+    "/readyz",
+    "/openapi.json",
+]
 
 
 def test_a_problem_does_not_repeat_the_key_that_was_sent(watched: Watched, secrets: set[str]):
