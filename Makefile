@@ -22,6 +22,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 VENV_STAMP := $(VENV)/.venv-made
 RUN_STAMP := $(VENV)/.runtime-installed
 DEV_STAMP := $(VENV)/.dev-installed
+# Two processes, each with a PostgreSQL of its own; a file's tests stay together and share servers.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 SOURCES := src projections tests bench docs
 
 .DEFAULT_GOAL := help
@@ -37,11 +39,11 @@ dev: $(DEV_STAMP)  ## the same, with the tools for tests and checks
 demo: $(RUN_STAMP)  ## play the whole story on a server of its own (DEMO_ARGS=--exit to end after it)
 	@$(BIN)/hotslot demo $(DEMO_ARGS)
 
-test: $(DEV_STAMP)  ## run the tests (TEST_ARGS are passed to pytest)
-	@$(BIN)/python -m pytest $(TEST_ARGS)
+test: $(DEV_STAMP)  ## run the tests (TEST_ARGS are passed to pytest; -n 0 for one process)
+	@$(PYTEST) $(TEST_ARGS)
 
 test-all: $(DEV_STAMP)  ## run the tests with the long variants
-	@$(BIN)/python -m pytest -m "not fuzz" $(TEST_ARGS)
+	@$(PYTEST) -m "not fuzz" $(TEST_ARGS)
 
 fuzz: $(DEV_STAMP)  ## read made-up license files for a minute (FUZZ_SECONDS=600 for ten)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -m fuzz -s tests/licensefiles $(TEST_ARGS)
