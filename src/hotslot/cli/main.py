@@ -13,7 +13,17 @@ from typing import Annotated
 import typer
 
 from hotslot import __version__
-from hotslot.cli import demo, deployments, keys, licenses, project, projections, reading, serve
+from hotslot.cli import (
+    demo,
+    deployments,
+    keys,
+    licenses,
+    node,
+    project,
+    projections,
+    reading,
+    serve,
+)
 
 STOPPED = 128 + signal.SIGINT
 
@@ -27,6 +37,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("project")(project.project)
+app.command("node")(node.node)
 app.command("demo")(demo.demo)
 app.add_typer(licenses.app, name="license")
 deployments.add_to(app)

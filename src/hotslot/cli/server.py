@@ -7,7 +7,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
 
 import httpx
 import psycopg
@@ -22,6 +21,7 @@ from hotslot.api.bootstrap import ensure_admin_key
 from hotslot.api.license_files import LicenseFiles
 from hotslot.api.worker import environment_for_workers
 from hotslot.cli.followers import FollowerProcess
+from hotslot.cli.listening import address, listening
 from hotslot.ledger import schema
 from hotslot.ledger.database import open_database
 from hotslot.ledger.mapper import UnknownEventError
@@ -56,7 +56,10 @@ def run(settings: Settings) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     try:
-        with _listening(settings) as listener, open_database(settings, lost=end) as dsn:
+        with (
+            listening(settings.host, settings.port) as listener,
+            open_database(settings, lost=end) as dsn,
+        ):
             _prepare(dsn, settings)
             with FollowerProcess(dsn) as followers:
                 _serve(settings, dsn, listener, followers)
@@ -88,21 +91,6 @@ def _check_keys(settings: Settings) -> None:
             KeyFolder(path, required=required).read()
         except KeyFolderError as error:
             raise ServerError(f"{variable}: {error}") from None
-
-
-@contextlib.contextmanager
-def _listening(settings: Settings) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port))
-        except OSError as error:
-            raise OSError(
-                f"Can't listen on {settings.host} port {settings.port}: {error.strerror}. "
-                "Choose another with --port, or end what uses it."
-            ) from error
-        yield listener
 
 
 def _prepare(dsn: str, settings: Settings) -> None:
@@ -154,14 +142,14 @@ def _application(settings: Settings, dsn: str) -> str | FastAPI:
 
 def _announce(settings: Settings, listener: socket.socket, followers: FollowerProcess) -> None:
     """Say where the server listens, once it answers and its views follow."""
-    port = listener.getsockname()[1]
-    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    local = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 - compared
+    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    probe = f"{address(local, listener)}/readyz"
     while True:
         with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"http://{local}:{port}/readyz", timeout=2, trust_env=False).is_success:
+            if httpx.get(probe, timeout=2, trust_env=False).is_success:
                 break
         time.sleep(0.05)
     followers.following.wait()
-    typer.echo(f"Hotslot listens on http://{shown}:{port} (API docs: http://{shown}:{port}/docs)")
+    shown = address(settings.host, listener)
+    typer.echo(f"Hotslot listens on {shown} (API docs: {shown}/docs)")
     sys.stdout.flush()

@@ -60,35 +60,34 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lease(msgspec.Struct, kw_only=True):
-    """A token, and both clocks at the moment when it was asked for.
+    """A token, and how much of its time has passed since it was asked for.
 
-    Not when it came: it may have been on its way for as long as it lasts.
+    Not since it came: it may have been on its way for as long as it lasts. Between two looks, the
+    clock that went on further counts: the steady one stands still while a machine is suspended, and
+    the other may be set back. So nothing that is done to one of them prolongs a lease.
     """
 
     token: str
     claims: Claims
-    asked_wall: float
-    asked_elapsed: float
     boot: str | None
-    latest_wall: float
-    """The latest that the wall clock has shown since: setting it back does not prolong a lease."""
-
-    @property
-    def wall_end(self) -> float:
-        """When it ends by the wall clock."""
-        return self.asked_wall + self.claims.seconds
+    """What `elapsed` counts from, where it is known."""
+    elapsed: float
+    """The steady clock, at the last look."""
+    wall: float
+    """The wall clock, at the last look."""
+    passed: float = 0.0
 
     def left(self, clock: Clock) -> float:
-        """Seconds until it ends, by the clock that is further on; 0 or less when it has ended."""
-        self.latest_wall = max(self.latest_wall, clock.wall())
-        by_wall = self.wall_end - self.latest_wall
-        if not self._counts_on(clock):
-            return by_wall
-        return min(by_wall, self.asked_elapsed + self.claims.seconds - clock.elapsed())
+        """Seconds until it ends; 0 or less when it has ended."""
+        elapsed, wall = clock.elapsed(), clock.wall()
+        steady = elapsed - self.elapsed if self._counts_on(clock) else 0.0
+        self.passed += max(steady, wall - self.wall, 0.0)
+        self.boot, self.elapsed, self.wall = clock.boot, elapsed, wall
+        return self.claims.seconds - self.passed
 
-    def check_passed_time(self, clock: Clock) -> None:
-        """Raise `LeaseRefusedError` if nothing tells how much of it has passed."""
-        if not self._counts_on(clock) and clock.wall() < self.latest_wall:
+    def check_clock(self, clock: Clock) -> None:
+        """Raise `LeaseRefusedError` if no clock tells how much has passed since the last look."""
+        if not self._counts_on(clock) and clock.wall() < self.wall:
             raise LeaseRefusedError(
                 "the machine was started again, and its clock shows an earlier time than before"
             )
@@ -96,7 +95,7 @@ class Lease(msgspec.Struct, kw_only=True):
     def _counts_on(self, clock: Clock) -> bool:
         # The count can't run backwards: if it does, it is another machine's.
         same = self.boot is not None and self.boot == clock.boot
-        return same and clock.elapsed() >= self.asked_elapsed
+        return same and clock.elapsed() >= self.elapsed
 
 
 def key_of(token: str) -> str:

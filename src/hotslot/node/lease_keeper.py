@@ -82,8 +82,9 @@ class LeaseKeeper:
         if lease is None:
             return _unlicensed(self._why)
         claims = lease.claims
-        ends_at = datetime.fromtimestamp(lease.wall_end, UTC)
-        if lease.left(self._clock) <= 0:
+        left = lease.left(self._clock)
+        ends_at = datetime.fromtimestamp(lease.wall + left, UTC)
+        if left <= 0:
             return _unlicensed(
                 f"The lease ended at {write_time(ends_at)}. Until then this instance was "
                 f"{claims.role} on the license {claims.license}. "
@@ -171,10 +172,10 @@ class LeaseKeeper:
             )
             self._due = self._clock.elapsed() + pace.when_unlicensed(chance=self._chance)
             return
-        asked_wall, asked_elapsed, drops = self._clock.wall(), self._clock.elapsed(), self._drops
+        drops = self._drops
         try:
             limit = pace.patience(self._left())
-            lease, waits_for = await self._clock.within(limit, self._ask(asked_wall, asked_elapsed))
+            lease, waits_for = await self._clock.within(limit, self._ask())
             if drops == self._drops:
                 self._accept(lease, waits_for)
         except LeaseRefusedError as error:
@@ -193,8 +194,9 @@ class LeaseKeeper:
         self._notice()
         await self._memory.save()
 
-    async def _ask(self, wall: float, elapsed: float) -> tuple[Lease, str | None]:
+    async def _ask(self) -> tuple[Lease, str | None]:
         """A new lease, verified, and whom this instance waits for."""
+        elapsed, wall = self._clock.elapsed(), self._clock.wall()
         answer = await self._backend.lease(self._deployment, processing=self._processing)
         token = answer.get("token")
         if not isinstance(token, str):
@@ -205,10 +207,9 @@ class LeaseKeeper:
         lease = Lease(
             token=token,
             claims=claims,
-            asked_wall=wall,
-            asked_elapsed=elapsed,
             boot=self._clock.boot,
-            latest_wall=wall,
+            elapsed=elapsed,
+            wall=wall,
         )
         return lease, _waits_for(answer)
 
@@ -221,9 +222,10 @@ class LeaseKeeper:
             self._failed("The backend's answer was on its way for longer than the lease lasts.")
             return
         self.failure, self._failures = None, 0
-        self._due = lease.asked_elapsed + pace.after_success(
+        wait = pace.after_success(
             lease.claims.seconds, waiting=self._waits_for is not None, chance=self._chance
         )
+        self._due = self._clock.elapsed() + wait - lease.passed
 
     def _told_no(self, error: RefusedError) -> None:
         self._failures = 0
@@ -265,7 +267,7 @@ class LeaseKeeper:
         try:
             key = self._keys.find(key_of(lease.token))
             lease.claims = verify(lease.token, key, self._deployment)
-            lease.check_passed_time(self._clock)
+            lease.check_clock(self._clock)
         except LeaseRefusedError as error:
             self._end(f"The lease from before the restart is refused: {error}.")
             _log.warning("remembered-lease-refused", detail=str(error), deployment=self._deployment)

@@ -1,0 +1,50 @@
+"""What a node can be told, by environment variables that begin with `HOTSLOT_NODE_`."""
+
+import re
+from pathlib import Path
+
+from pydantic import Field, HttpUrl, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+
+
+class NodeSettings(BaseSettings):
+    """Settings of one instance."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HOTSLOT_NODE_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    data_dir: Path = Field(
+        default=Path(".hotslot-node"),
+        description="Where this instance keeps its deployment ID, its memory and its engines. "
+        "Each instance needs its own.",
+    )
+    backend: HttpUrl = Field(
+        default=HttpUrl("http://127.0.0.1:8000"), description="The licensing backend to ask."
+    )
+    deployment: str | None = Field(
+        default=None,
+        description="The deployment ID, at the first start. Unset, it is `MSCL` and a random UUID. "
+        "It is kept in the data directory, and stays.",
+    )
+    key: SecretStr | None = Field(
+        default=None,
+        description="An API key of role `node` for this deployment. Unset, the activation key is "
+        "used that the instance was activated or registered with.",
+    )
+    trusted_keys: Path | None = Field(
+        default=None,
+        description="Public keys that leases must be signed with: a folder of PEM files, or one "
+        "such file. Unset, those are trusted that the backend shows at the first contact.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8008, ge=0, le=65535, description="Port to listen on; 0 takes any.")
+
+    @field_validator("key")
+    @classmethod
+    def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not _VISIBLE.fullmatch(key.get_secret_value()):
+            raise ValueError("an API key has visible ASCII characters only, without spaces")
+        return key
