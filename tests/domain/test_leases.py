@@ -14,12 +14,13 @@ from hotslot.domain.events import (
 from tests.domain.given import Given, given
 from tests.domain.words import (
     activated,
-    confirm,
     deactivated,
     issued,
     nominate,
     nominated,
     registered,
+    stands_down,
+    takes_over,
     unregistered,
 )
 
@@ -51,14 +52,29 @@ def test_after_a_nomination_one_takes_over_and_one_stands_down():
     world = given(*FAILED_OVER)
     assert owed(world, "a") == Owed(Duty.STAND_DOWN, "lic", 1)
     assert owed(world, "b") == Owed(Duty.TAKE_OVER, "lic", 2)
-    world.when(confirm("a")).then(stood_down("a", 1))
-    world.when(confirm("b")).then(took_over("b", 2))
+    world.when(stands_down("a", 1)).then(stood_down("a", 1))
+    world.when(takes_over("b", 2)).then(took_over("b", 2))
 
 
 def test_it_is_confirmed_once():
     world = given(*FAILED_OVER, stood_down("a", 1), took_over("b", 2))
-    world.when(confirm("a")).nothing()
-    world.when(confirm("b")).nothing()
+    world.when(stands_down("a", 1)).nothing()
+    world.when(takes_over("b", 2)).nothing()
+
+
+def test_what_was_confirmed_counts_for_that_role_only():
+    """A lease was given, and before that is recorded, a nomination takes the role away."""
+    world = given(*FAILED_OVER, *registered("c", term=2), *nominated("c", replaced="b", term=3))
+    world.when(takes_over("b", 2)).nothing()
+    world.when(stands_down("b", 2)).then(stood_down("b", 2))
+
+
+def test_who_is_active_again_has_not_stood_down():
+    again = (*deactivated("b", term=3), *activated("a", term=4))
+    world = given(*FAILED_OVER, *again)
+    world.when(stands_down("a", 1)).nothing()
+    world.when(takes_over("a", 1)).nothing()
+    world.when(takes_over("a", 4)).then(took_over("a", 4))
 
 
 @pytest.mark.parametrize(
@@ -83,11 +99,11 @@ def test_what_is_owed_lasts_until_the_next_active_role(history: tuple[Event, ...
 
 def test_a_backup_owes_nothing():
     assert owed(given(issued(), *registered("b")), "b") is None
-    given(issued(), *registered("b")).when(confirm("b")).nothing()
+    given(issued(), *registered("b")).when(takes_over("b", 0)).nothing()
 
 
 def test_one_that_was_never_seen_owes_nothing():
-    given().when(confirm("x")).nothing()
+    given().when(stands_down("x", 1)).nothing()
 
 
 def test_a_nomination_may_wait_for_the_end_of_the_former():

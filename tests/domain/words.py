@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from hotslot.domain import commands
+from hotslot.domain.deployment import Duty, Owed
 from hotslot.domain.events import (
     BackupNominated,
     BackupRegistered,
@@ -257,5 +258,11 @@ def nominate(
     )
 
 
-def confirm(deployment: str) -> commands.ConfirmRole:
-    return commands.ConfirmRole(deployment=deployment)
+def takes_over(deployment: str, term: int) -> commands.ConfirmRole:
+    owed = Owed(Duty.TAKE_OVER, "lic", term)
+    return commands.ConfirmRole(deployment=deployment, owed=owed)
+
+
+def stands_down(deployment: str, term: int) -> commands.ConfirmRole:
+    owed = Owed(Duty.STAND_DOWN, "lic", term)
+    return commands.ConfirmRole(deployment=deployment, owed=owed)

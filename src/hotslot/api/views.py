@@ -8,27 +8,37 @@ from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import Role
 from hotslot.domain.keys import Key
 from hotslot.domain.license import License, Status
+from hotslot.domain.rights import rights_of
 from hotslot.domain.times import write_time
 
 
-def capabilities(role: Role, status: Status | None) -> shapes.Capabilities:
+def capabilities(role: Role, status: Status | None, *, waits: bool = False) -> shapes.Capabilities:
     """The rights that go with a role on a license of a status (None: on no license)."""
-    has_license = role is not Role.UNLICENSED and status is Status.VALID
+    rights = rights_of(role, valid=status is Status.VALID, waits=waits)
     return shapes.Capabilities(
-        process=role is Role.ACTIVE and has_license,
-        engines_download=has_license,
-        engines_upload=has_license,
-        engines_deploy=has_license,
-        settings_modify=True,
-        settings_import=True,
-        administer=True,
+        process="process" in rights,
+        engines_download="engines.download" in rights,
+        engines_upload="engines.upload" in rights,
+        engines_deploy="engines.deploy" in rights,
+        settings_modify="settings.modify" in rights,
+        settings_import="settings.import" in rights,
+        administer="administer" in rights,
     )
 
 
 def deployment(
-    state: Deployment, license_: License | None, position: int, now: datetime
+    state: Deployment,
+    license_: License | None,
+    position: int,
+    now: datetime,
+    *,
+    waits: bool = False,
 ) -> shapes.Deployment:
-    """A deployment whose role began or ended with the event at `position`."""
+    """A deployment whose role began or ended with the event at `position`.
+
+    `waits` tells whether it waits for the end of the one that it replaced.
+    """
+    status = None if license_ is None else license_.status(now)
     return shapes.Deployment(
         id=state.id,
         role=state.role,
@@ -38,7 +48,7 @@ def deployment(
         since=write_time_or_null(state.since),
         term=state.term,
         position=position,
-        capabilities=capabilities(state.role, license_.status(now) if license_ else None),
+        capabilities=capabilities(state.role, status, waits=waits),
     )
 
 

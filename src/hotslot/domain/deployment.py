@@ -114,10 +114,9 @@ def evolve(deployment: Deployment, recorded: Recorded) -> Deployment:
             assert_never(event)
 
 
-def confirm(deployment: Deployment) -> tuple[Event, ...]:
-    """Have the deployment confirm what its change of role asks of it, if it has not yet."""
-    owed = deployment.owes
-    if owed is None:
+def confirm(deployment: Deployment, owed: Owed) -> tuple[Event, ...]:
+    """Have the deployment confirm what it owes, unless it did, or owes something else by now."""
+    if deployment.owes != owed:
         return ()
     kind = DeploymentTookOver if owed.duty is Duty.TAKE_OVER else DeploymentStoodDown
     return (kind(deployment=deployment.id, license=owed.license, term=owed.term),)

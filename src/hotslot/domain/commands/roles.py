@@ -9,7 +9,7 @@ import msgspec
 from hotslot.domain import offline, refusals, roles
 from hotslot.domain.asker import Asker
 from hotslot.domain.commands.command import Command, States
-from hotslot.domain.deployment import Deployment, confirm
+from hotslot.domain.deployment import Deployment, Owed, confirm
 from hotslot.domain.events import (
     CommandRefused,
     LicenseImported,
@@ -217,11 +217,13 @@ class ConfirmRole(ChangeRole, frozen=True, kw_only=True):
     """Keep that a deployment serves in its new role, or has ended its former one."""
 
     name = "confirm-role"
+    owed: Owed
+    """What was confirmed: the role may have changed once more since."""
 
     def decide_on(
         self, license_: License | None, deployment: Deployment, now: datetime
     ) -> Decision:
-        return confirm(deployment)
+        return confirm(deployment, self.owed)
 
 
 class RejectFile(ChangeRole, frozen=True, kw_only=True):

@@ -161,6 +161,27 @@ class NotABackup(Refusal, frozen=True, kw_only=True):
         return ()
 
 
+class NotLicensed(Refusal, frozen=True, kw_only=True):
+    """A deployment that holds no role asked for a lease."""
+
+    code = "not-licensed"
+    status = 409
+    title = "The deployment holds no role"
+    deployment: str
+    former: str | None
+    """The license of the role that it held last, where there was one."""
+
+    def detail(self) -> str:
+        lost = f" The one that it had on license {self.former} has ended." if self.former else ""
+        return (
+            f"{self.deployment} holds no role on any license, so there is no lease for it.{lost} "
+            "Whatever takes a license, such as processing, has to stop."
+        )
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        return remedies.register(self.deployment), remedies.activate(self.deployment)
+
+
 class ActiveIsAmbiguous(Refusal, frozen=True, kw_only=True):
     """A backup was nominated without saying which of several active deployments it replaces."""
 
