@@ -8,14 +8,15 @@
 
 from hotslot.node.processing.intake import Limits, Processing
 from hotslot.node.processing.right import NotActiveError, RightToProcess, Warrant
-from hotslot.node.processing.scanner import EngineVerdict, Scanner
+from hotslot.node.processing.scanner import Finding, Scanner, Verdict
 
 __all__ = [
-    "EngineVerdict",
+    "Finding",
     "Limits",
     "NotActiveError",
     "Processing",
     "RightToProcess",
     "Scanner",
+    "Verdict",
     "Warrant",
 ]

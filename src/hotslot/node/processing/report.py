@@ -1,12 +1,11 @@
 """What clients are told of a file, in the words and shapes of the Core API."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import IntEnum
 
 import msgspec
 
-from hotslot.node.processing.scanner import EngineVerdict
+from hotslot.node.processing.scanner import Verdict
 
 DONE = 100
 """Percent, when nothing more will change."""
@@ -52,7 +51,7 @@ class FileInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EngineResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What one engine said; `scan_time` in milliseconds."""
+    """What one engine said; `scan_time`, in milliseconds, is that of all: they scan together."""
 
     scan_result_i: int
     threat_found: str
@@ -75,7 +74,7 @@ class ScanResults(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be done with the file: `Allowed` or `Blocked`, and why; `Processing` until then."""
+    """What to do with the file: `Allowed`, or `Blocked` and why; `Processing` until then."""
 
     progress_percentage: int
     result: str
@@ -148,18 +147,25 @@ def under_way(report: Report, progress: int) -> Report:
     )
 
 
-def scanned(report: Report, verdicts: Iterable[EngineVerdict], seconds: float) -> Report:
+def scanned(report: Report, verdict: Verdict, seconds: float) -> Report:
     """The report with what the engines said. With no word from any of them the file is blocked."""
-    details = {verdict.engine: _engine_result(verdict) for verdict in verdicts}
-    results = {detail.scan_result_i for detail in details.values()}
-    if Result.INFECTED in results:
+    milliseconds = round(seconds * 1000)
+    details: dict[str, EngineResult] = {}
+    for finding in verdict.findings:
+        # Names need not be unique, and no engine's word may be lost.
+        name = finding.name if finding.name not in details else finding.engine
+        details[name] = EngineResult(
+            scan_result_i=Result.INFECTED if finding.threats else Result.NO_THREAT,
+            threat_found=", ".join(finding.threats),
+            def_time=core_time(finding.made_at),
+            scan_time=milliseconds,
+        )
+    if any(finding.threats for finding in verdict.findings):
         result = Result.INFECTED
-    elif Result.FAILED in results:
-        result = Result.FAILED
     else:
-        result = Result.NO_THREAT if details else Result.NOT_SCANNED
+        result = Result.NO_THREAT if verdict.findings else Result.NOT_SCANNED
     allowed = result is Result.NO_THREAT
-    return _done(report, result, "" if allowed else result.text, details, seconds)
+    return _done(report, result, "" if allowed else result.text, details, milliseconds)
 
 
 def failed(report: Report, why: str) -> Report:
@@ -177,7 +183,7 @@ def _done(
     result: Result,
     blocked_reason: str,
     details: dict[str, EngineResult],
-    seconds: float,
+    milliseconds: int,
 ) -> Report:
     replace = msgspec.structs.replace
     return replace(
@@ -197,19 +203,6 @@ def _done(
             total_detected_avs=sum(
                 detail.scan_result_i == Result.INFECTED for detail in details.values()
             ),
-            total_time=round(seconds * 1000),
+            total_time=milliseconds,
         ),
-    )
-
-
-def _engine_result(verdict: EngineVerdict) -> EngineResult:
-    if verdict.threat is not None:
-        result = Result.INFECTED
-    else:
-        result = Result.NO_THREAT if verdict.failure is None else Result.FAILED
-    return EngineResult(
-        scan_result_i=result,
-        threat_found=verdict.threat or "",
-        def_time=core_time(verdict.definitions_at),
-        scan_time=round(verdict.seconds * 1000),
     )

@@ -19,7 +19,7 @@ _ENDING = (
 
 
 class NotActiveError(Exception):
-    """This instance may not process now; the message says its role and what to do."""
+    """The instance may not process now; the message says its role and what to do."""
 
     def __init__(self, standing: Standing) -> None:
         if remedy := _REMEDIES.get(standing.status):

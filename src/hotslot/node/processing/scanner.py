@@ -1,39 +1,43 @@
-"""What processing needs of engines."""
+"""What processing needs of engines; `hotslot.node.engines` gives it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 
-class EngineVerdict(Protocol):
-    """What one engine says about one file."""
+class Finding(Protocol):
+    """What one engine has to say about a file."""
 
     @property
     def engine(self) -> str:
-        """Its name, as people read it."""
+        """The engine's id."""
 
     @property
-    def threat(self) -> str | None:
-        """The name of what was found; None when nothing was."""
+    def name(self) -> str:
+        """The engine's name, as people read it."""
 
     @property
-    def failure(self) -> str | None:
-        """Why the engine has no verdict; None when it has one."""
+    def made_at(self) -> datetime:
+        """When its definitions were last changed."""
 
     @property
-    def definitions_at(self) -> datetime:
-        """When its definitions were made."""
+    def threats(self) -> Sequence[str]:
+        """Names of what it found."""
+
+
+class Verdict(Protocol):
+    """What all engines have to say about a file."""
 
     @property
-    def seconds(self) -> float:
-        """How long it took."""
+    def findings(self) -> Sequence[Finding]:
+        """One an engine; none when no engine is in use, and then the file was not scanned."""
 
 
 class Scanner(Protocol):
-    """All engines that are in production."""
+    """All engines that are in use."""
 
-    def scan(self, chunks: Iterable[bytes]) -> Iterable[EngineVerdict]:
-        """What each engine says about the file that the chunks are, in order.
+    def scan(self, chunks: Iterable[bytes]) -> Verdict:
+        """Scan the file that the chunks make up, in order.
 
         Called in threads, several at a time. Taking a chunk may raise: the scan is then to end,
         and the exception to be let through.
