@@ -1,6 +1,5 @@
 """Real `hotslot node` processes, and the stub backend on a real socket for them."""
 
-import asyncio
 import contextlib
 import os
 import re
@@ -29,6 +28,8 @@ START_LIMIT = 60
 LIMIT = 20
 """Seconds for what should happen soon."""
 
+NODE = (sys.executable, "-m", "hotslot", "node")
+
 _LISTENS = re.compile(r"Hotslot node (\S+) listens on (http://\S+)")
 
 
@@ -42,8 +43,7 @@ class NodeProcess:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "hotslot", "node", "--data-dir", str(folder)]
-                + ["--backend", backend, "--port", "0", *flags],
+                [*NODE, "--data-dir", str(folder), "--backend", backend, "--port", "0", *flags],
                 env=variables | env,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -69,7 +69,7 @@ class NodeProcess:
         return response.status_code, response.json()
 
     def status(self) -> str:
-        return self.ready()[1]["license"]["status"]
+        return str(self.ready()[1]["license"]["status"])
 
     def kill(self) -> None:
         self.process.kill()
@@ -115,17 +115,12 @@ def on_a_socket(backend: StubBackend) -> Iterator[str]:
             backend.lease(request.path_params["deployment"], processing=body["processing"])
         )
 
-    async def role(request: Request) -> Response:
-        body = await request.body()
-        return await answered(backend.change(request.method, request.url.path, body.decode()))
-
     async def jwks(_: Request) -> Response:
         return JSONResponse(await backend.jwks())
 
     app = Starlette(
         routes=[
             Route("/v1/deployments/{deployment}/lease", lease, methods=["POST"]),
-            Route("/v1/deployments/{path:path}", role, methods=["PUT", "DELETE", "POST"]),
             Route("/.well-known/jwks.json", jwks),
         ]
     )
@@ -149,5 +144,3 @@ async def answered(call: Any) -> Response:
     except RefusedError as error:
         problem = {"code": error.code, "detail": error.detail, "status": error.status}
         return JSONResponse(problem, error.status, media_type="application/problem+json")
-    except asyncio.CancelledError:
-        raise

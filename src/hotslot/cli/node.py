@@ -42,12 +42,16 @@ def node(
     )
     # What serves is loaded only by who serves: the other commands start in half the time.
     from hotslot.cli.node_server import run
+    from hotslot.licensefiles import KeyFolderError
     from hotslot.node.identity import DataDirectoryError
 
     try:
         run(settings)
     except DataDirectoryError as error:
         typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    except KeyFolderError as error:
+        typer.echo(f"HOTSLOT_NODE_TRUSTED_KEYS: {error}", err=True)
         raise typer.Exit(2) from None
     except OSError as error:
         typer.echo(f"The node can't run. {error}", err=True)

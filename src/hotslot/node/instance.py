@@ -31,6 +31,7 @@ def assemble(settings: NodeSettings, directory: DataDirectory) -> Node:
 
     Raises:
         DataDirectoryError: the directory belongs to another deployment.
+        KeyFolderError: the trusted keys that were given can't be read.
         OSError: a file in it can't be read.
 
     """

@@ -26,10 +26,16 @@ class TrustedKeys:
         """With a `given` place its keys alone count. Else they are kept in the `own` folder.
 
         An empty folder of its own takes the keys that the backend shows first, and no others ever.
+
+        Raises:
+            KeyFolderError: keys are given, and can't be read.
+
         """
         self._path = given or own
         self._folder = KeyFolder(self._path, required=given is not None)
         self._takes_first = given is None
+        if given is not None:
+            self._folder.read()
 
     def find(self, kid: str) -> Ed25519PublicKey:
         """The key of this id.
