@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings
 
 from hotslot.cli.main import app
 from hotslot.domain import events, refusals
+from hotslot.node.settings import NodeSettings
 from hotslot.settings import ClientSettings, Settings
 
 DOCS = Path(__file__).parent
@@ -82,8 +83,8 @@ def settings_page() -> str:
             "",
             NOTICE,
             "",
-            "Settings are environment variables. `hotslot serve` also takes each of its own as a",
-            "flag of the same name, which wins over the variable.",
+            "Settings are environment variables. `hotslot serve` and `hotslot node` also take each of",
+            "their own as a flag of the same name, which wins over the variable.",
             "",
             "## The server, and the commands that work on its database",
             "",
@@ -92,6 +93,10 @@ def settings_page() -> str:
             "## The commands that talk to a server",
             "",
             *_settings_table(ClientSettings),
+            "",
+            "## A node",
+            "",
+            *_settings_table(NodeSettings),
             "",
         ]
     )

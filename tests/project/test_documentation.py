@@ -14,6 +14,7 @@ from docs import generate
 from hotslot.api.app import create_app
 from hotslot.cli.main import app as command_line
 from hotslot.domain import events, refusals
+from hotslot.node.settings import NodeSettings
 from hotslot.settings import ClientSettings, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +38,11 @@ def undocumented(names: Iterable[str]) -> list[str]:
 
 
 def variables(kind: type[BaseSettings]) -> list[str]:
-    return [f"HOTSLOT_{name.upper()}" for name in kind.model_fields]
+    prefix = kind.model_config.get("env_prefix", "")
+    return [f"{prefix}{name.upper()}" for name in kind.model_fields]
+
+
+VARIABLES = [name for kind in (Settings, ClientSettings, NodeSettings) for name in variables(kind)]
 
 
 def metrics() -> set[str]:
@@ -72,7 +77,7 @@ def test_every_event_and_refusal_is_documented():
 
 
 def test_every_setting_is_documented():
-    assert undocumented([*variables(Settings), *variables(ClientSettings)]) == []
+    assert undocumented(VARIABLES) == []
 
 
 def named_variables() -> set[str]:
@@ -87,7 +92,7 @@ def test_every_environment_variable_is_documented():
 
 
 def test_no_variable_is_documented_that_is_none():
-    known = {*variables(Settings), *variables(ClientSettings)} | named_variables()
+    known = {*VARIABLES} | named_variables()
     assert set(VARIABLE.findall(TEXT)) - known == set()
 
 

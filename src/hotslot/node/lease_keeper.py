@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -67,6 +68,7 @@ class LeaseKeeper:
         self._processing = False
         self._settling: asyncio.Task[None] | None = None
         self._renewing = asyncio.Lock()
+        self._looking = threading.Lock()  # each look counts what has passed since the one before
         self._due = clock.elapsed()
         self._hurry = asyncio.Event()
         self._changed = asyncio.Event()
@@ -77,12 +79,12 @@ class LeaseKeeper:
     # Asked by every other part
 
     def standing(self) -> Standing:
-        """What this instance is and may do at this moment. It costs nothing to ask each time."""
+        """What this instance is and may do at this moment. Ask each time, from any thread."""
         lease = self._memory.content.lease
         if lease is None:
             return _unlicensed(self._why)
         claims = lease.claims
-        left = lease.left(self._clock)
+        left = self._left_of(lease)
         ends_at = datetime.fromtimestamp(lease.wall + left, UTC)
         if left <= 0:
             return _unlicensed(
@@ -156,7 +158,7 @@ class LeaseKeeper:
         """Tell the listeners of a lease that ran out, when it does."""
         while True:
             lease = self._memory.content.lease
-            left = _LOOK_SECONDS if lease is None else lease.left(self._clock)
+            left = _LOOK_SECONDS if lease is None else self._left_of(lease)
             self._changed.clear()
             await self._clock.wait(
                 self._changed, left if 0 < left < _LOOK_SECONDS else _LOOK_SECONDS
@@ -218,7 +220,7 @@ class LeaseKeeper:
         self._memory.content.seen = Seen.of(lease.claims)
         may_process = PROCESS in lease.claims.rights
         self._waits_for = None if may_process else waits_for
-        if lease.left(self._clock) <= 0:
+        if self._left_of(lease) <= 0:
             self._failed("The backend's answer was on its way for longer than the lease lasts.")
             return
         self.failure, self._failures = None, 0
@@ -252,7 +254,11 @@ class LeaseKeeper:
 
     def _left(self) -> float:
         lease = self._memory.content.lease
-        return 0 if lease is None else lease.left(self._clock)
+        return 0 if lease is None else self._left_of(lease)
+
+    def _left_of(self, lease: Lease) -> float:
+        with self._looking:
+            return lease.left(self._clock)
 
     def _end(self, why: str) -> None:
         self._memory.content.lease = None
