@@ -10,6 +10,7 @@ import pytest
 import structlog
 from psycopg.conninfo import make_conninfo
 
+from hotslot.leases import schema as leases
 from hotslot.ledger import schema
 from hotslot.ledger.postgres import EmbeddedPostgres
 from projections.install import install
@@ -46,6 +47,7 @@ def template(postgres: str) -> str:
     _create(postgres, "hotslot_template")
     dsn = _database(postgres, "hotslot_template")
     schema.install(dsn)
+    leases.install(dsn)
     install(dsn)
     return "hotslot_template"
 

@@ -76,6 +76,9 @@ class Caller:
             f"/v1/deployments/{deployment}/nomination", json=body, headers=headers
         )
 
+    def lease(self, deployment: str, headers: Headers | None = None, **body: Any) -> httpx.Response:
+        return self.http.post(f"/v1/deployments/{deployment}/lease", json=body, headers=headers)
+
     def file(
         self, license_id: str, deployment: str | None = None, headers: Headers | None = None
     ) -> httpx.Response:

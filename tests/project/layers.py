@@ -14,10 +14,18 @@ PARTS: dict[str, set[str]] = {
     "hotslot.ledger": {"hotslot.domain", *_BASE},
     "projections": _LEDGER,
     "hotslot.licensefiles": {"hotslot.domain"},
-    "hotslot.api": {"projections", "hotslot.licensefiles", *_LEDGER},
+    "hotslot.leases": {"hotslot.licensefiles", *_LEDGER},
+    "hotslot.api": {"projections", "hotslot.licensefiles", "hotslot.leases", *_LEDGER},
     # An instance knows the backend by its API alone: nothing of the ledger is in its reach.
     "hotslot.node": {"hotslot.licensefiles", "hotslot.domain"},
-    "hotslot.cli": {"hotslot.api", "projections", "hotslot.licensefiles", "hotslot.node", *_LEDGER},
+    "hotslot.cli": {
+        "hotslot.api",
+        "projections",
+        "hotslot.licensefiles",
+        "hotslot.leases",
+        "hotslot.node",
+        *_LEDGER,
+    },
     "hotslot.__main__": {"hotslot.cli"},
     "hotslot.__init__": set(),
 }

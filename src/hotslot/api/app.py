@@ -16,6 +16,7 @@ from hotslot.api.routes import (
     audit,
     deployments,
     keys,
+    leases,
     license_files,
     licenses,
     operations,
@@ -50,6 +51,7 @@ def create_app(dsn: str, files: LicenseFiles | None = None) -> FastAPI:
         audit,
         licenses,
         license_files,
+        leases,
         deployments,
     ):
         # Not include_router: a nested router is matched anew at every request, at a cost. First,

@@ -21,6 +21,8 @@ from hotslot.api.license_files import LicenseFiles
 from hotslot.api.view_cache import ViewCache
 from hotslot.domain.events import Recorded, license_stream
 from hotslot.domain.license import License
+from hotslot.leases.desk import Desk
+from hotslot.leases.signers import Signers
 from hotslot.ledger import mapper
 from hotslot.ledger.cache import Cache
 from hotslot.ledger.channels import WANTED_CHANNEL
@@ -95,6 +97,8 @@ class Backend:
             clock=utc_now,
             committed=self._committed,
         )
+        self.leases = Desk(dsn, self._cache, clock=utc_now)
+        self.lease_signers = Signers(license_files.signing_key)
 
     @property
     def known_position(self) -> int:
@@ -108,6 +112,7 @@ class Backend:
         work = (
             self.tail.run(),
             self.writer.run(),
+            self.leases.run(),
             keep_house(self.pool, lambda: self._cache.forget_old_refusals(utc_now())),
         )
         tasks = [asyncio.create_task(each) for each in work]

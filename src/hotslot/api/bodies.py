@@ -116,6 +116,29 @@ class NominationBody(Body):
         default=None, description="The active deployment to replace, where there are several."
     )
     dry_run: bool = Field(default=False, description="Tell what would be; record nothing.")
+    wait_for_release: bool = Field(
+        default=False,
+        description="Have the new one process only when no lease of a former one holds any more.",
+    )
+
+
+class LeaseBody(BaseModel):
+    """What the instance does while it asks. No reason: a lease is no event."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    processing: bool | None = Field(
+        default=None,
+        strict=True,
+        description="Whether it processes, or may begin to by the lease that it has. `false` from "
+        "one that was released says that it has stopped, and is recorded once.",
+    )
+
+
+class LeaseDurationBody(Body):
+    """How long leases last from now on."""
+
+    seconds: Annotated[int, Field(ge=1, le=3600, strict=True)]
 
 
 class KeyBody(Body):

@@ -22,6 +22,7 @@ _SHAPES = (
     shapes.Licenses,
     shapes.Deployment,
     shapes.Nomination,
+    shapes.Lease,
     shapes.Holders,
     shapes.Tenures,
     shapes.Key,

@@ -57,8 +57,8 @@ class LicenseFiles:
                 503,
                 "no-signing-key",
                 "There is no signing key",
-                "This server has no key to sign license files with. Make one on its machine: "
-                "hotslot keys generate-signing. It is used at once, without a restart.",
+                "This server has no key to sign license files and leases with. Make one on its "
+                "machine: hotslot keys generate-signing. It is used at once, without a restart.",
             )
         return key
 

@@ -3,6 +3,9 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import Scope
 
+from hotslot.domain.refusals import Refusal
+from hotslot.leases.lease import Lease
+
 REGISTRY = CollectorRegistry()
 
 COMMANDS = Counter(
@@ -15,6 +18,13 @@ REFUSALS = Counter(
     "hotslot_refusals_total",
     "Refusals by code; recorded is false for those repeated within 60 s.",
     ["code", "recorded"],
+    registry=REGISTRY,
+)
+LEASES = Counter(
+    "hotslot_leases_total",
+    "Leases that were asked for: granted, waiting (without the right to process yet), or the "
+    "code of what they were refused for.",
+    ["outcome"],
     registry=REGISTRY,
 )
 LEDGER_POSITION = Gauge(
@@ -45,6 +55,14 @@ def count_command(command: str, outcome: str) -> None:
     if counter is None:
         counter = _commands[command, outcome] = COMMANDS.labels(command, outcome)
     counter.inc()
+
+
+def count_lease(result: Lease | Refusal) -> None:
+    """Count one answer to a request for a lease."""
+    if isinstance(result, Lease):
+        LEASES.labels("granted" if result.waits_for is None else "waiting").inc()
+    else:
+        LEASES.labels(result.code).inc()
 
 
 def observe_request(scope: Scope, status: int, seconds: float) -> None:

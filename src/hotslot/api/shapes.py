@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from hotslot.domain.events import Actor
+from hotslot.domain.events import Actor, Role
 from hotslot.domain.license import Status
 from hotslot.domain.remedies import Remedy
 from hotslot.domain.times import write_time
@@ -100,6 +100,38 @@ class Capabilities(
     administer: bool
 
 
+class LeaseSeen(Struct):
+    """When a deployment took its newest lease, and when that one ends; `stale` if it has."""
+
+    seen_at: Time
+    expires_at: Time
+    stale: bool
+
+
+class Awaited(Struct):
+    """Who processed before and may do so still: until then, unless it says that it has stopped."""
+
+    deployment: str
+    until: Time
+
+
+class Lease(Struct, kw_only=True):
+    """A lease; `token` says the same, signed, as a JSON Web Token."""
+
+    token: Annotated[str, Meta(description="Signed with a key of `/.well-known/jwks.json`.")]
+    deployment: str
+    role: Annotated[Role, Meta(description="`active` or `backup`.")]
+    license: str
+    rights: Annotated[
+        list[str], Meta(description="The names of the capabilities that are true while it lasts.")
+    ]
+    term: Annotated[int, Meta(description="With the license, the fencing number.")]
+    position: Annotated[int, Meta(description="The last event when it was given.")]
+    issued_at: Time
+    expires_at: Time
+    waits_for: Awaited | None
+
+
 class Deployment(Struct, kw_only=True):
     """A deployment, its role and its rights."""
 
@@ -112,6 +144,10 @@ class Deployment(Struct, kw_only=True):
     term: int | None
     position: Position | None
     capabilities: Capabilities
+    lease: Annotated[
+        LeaseSeen | msgspec.UnsetType,
+        Meta(description="Its newest lease on this license, if it ever took one."),
+    ] = msgspec.UNSET
     as_of: Position | None = None
 
 

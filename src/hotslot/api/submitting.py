@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 
 from hotslot.api import entity_tags, sealing
+from hotslot.api.answers import position_of
 from hotslot.api.auth import Credential
 from hotslot.api.backend import backend_of
 from hotslot.api.bodies import MAX_REASON, REASON_PATTERN
@@ -51,7 +52,7 @@ async def submit(
         asker=credential.asker,
         request_id=request_id_of(request),
         trace_id=request.scope["hotslot.trace_id"],
-        source=request.client.host if request.client else None,
+        source=_source(request),
         reason=reason if reason is not None else header_reason,
         if_match=entity_tags.if_match(request),
         idempotency=idempotency,
@@ -63,6 +64,24 @@ async def submit(
     outcome = await writer.submit(submission)
     _count(command, outcome)
     return outcome
+
+
+async def submit_unasked(request: Request, credential: Credential, command: Command) -> int:
+    """Have something recorded that a request brought about without asking for it.
+
+    Returns the last position of the ledger. The request's conditions and its Idempotency-Key are
+    not for this.
+    """
+    submission = Submission(
+        command=command,
+        asker=credential.asker,
+        request_id=request_id_of(request),
+        trace_id=request.scope["hotslot.trace_id"],
+        source=_source(request),
+    )
+    outcome = await backend_of(request).writer.submit(submission)
+    _count(command, outcome)
+    return position_of(outcome)
 
 
 def unsealed(request: Request, credential: Credential, sealed: bytes) -> str:
@@ -122,6 +141,10 @@ async def _idempotency_key(request: Request, credential: Credential) -> Idempote
         asked.update(part)
     actor = credential.asker.actor
     return IdempotencyKey(f"{actor.kind}:{actor.id}", key, asked.hexdigest())
+
+
+def _source(request: Request) -> str | None:
+    return request.client.host if request.client else None
 
 
 def _target(request: Request) -> str:

@@ -22,6 +22,7 @@ from hotslot.api.license_files import LicenseFiles
 from hotslot.api.worker import environment_for_workers
 from hotslot.cli.followers import FollowerProcess
 from hotslot.cli.listening import address, listening
+from hotslot.leases import schema as leases
 from hotslot.ledger import schema
 from hotslot.ledger.database import open_database
 from hotslot.ledger.mapper import UnknownEventError
@@ -95,6 +96,7 @@ def _check_keys(settings: Settings) -> None:
 
 def _prepare(dsn: str, settings: Settings) -> None:
     schema.install(dsn)
+    leases.install(dsn)
     install(dsn)
     wanted = settings.admin_key
     made = ensure_admin_key(dsn, None if wanted is None else wanted.get_secret_value())

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Path, Request, Response
 from hotslot.api import shapes, views
 from hotslot.api.answers import answer, mark_repeated, refusal_of, refuse
 from hotslot.api.auth import Credential, activation_key_parts, authenticate
-from hotslot.api.backend import backend_of
+from hotslot.api.backend import backend_of, utc_now
 from hotslot.api.bodies import ID_PATTERN, NominationBody, RegistrationBody, TakeRoleBody
 from hotslot.api.documentation import READ_ERRORS, command, probe, reading
 from hotslot.api.fast_route import FastRoute
+from hotslot.api.lease_views import add_lease, hold_back, waits_for
 from hotslot.api.problems import invalid
 from hotslot.api.reading import Reading
 from hotslot.api.routes.licenses import AsOf, MinPosition, license_after
@@ -116,6 +117,7 @@ async def _change(
     if isinstance(outcome, Repeated):
         read = Reading(request, outcome.answer.at)
         shape = await read.deployment_at(change.deployment, outcome.position)
+        await hold_back(backend_of(request), shape)
         return mark_repeated(answer(request, shape, position=outcome.position))
     assert isinstance(outcome, Done)
     stream = deployment_stream(change.deployment)
@@ -126,14 +128,16 @@ async def _change(
         read = Reading(request, outcome.at)
         await read.prepare(deployment=change.deployment)
         shape = await read.deployment(credential.asker, change.deployment)
+        await hold_back(backend_of(request), shape)
     return answer(request, shape, position=outcome.head)
 
 
-def _after(outcome: Done, deployment: str) -> shapes.Deployment:
+def _after(outcome: Done, deployment: str, *, waits: bool = False) -> shapes.Deployment:
     """The deployment as a command left it."""
     state = outcome.states.deployment(deployment)
     position = _license_position(outcome.recorded)
-    return views.deployment(state, outcome.states.license(state.license), position, outcome.at)
+    license_ = outcome.states.license(state.license)
+    return views.deployment(state, license_, position, outcome.at, waits=waits)
 
 
 def _license_position(recorded: tuple[Recorded, ...]) -> int:
@@ -148,9 +152,15 @@ async def nominate(
     request: Request, deployment: DeploymentId, body: NominationBody | None = None
 ) -> Response:
     """Nominate the backup: it is active at once, and the former active one is released."""
+    asked_at = utc_now()
     credential = await _actor(request, deployment)
     body = body or NominationBody()
-    nomination = commands.NominateBackup(deployment=deployment, replaces=body.replaces)
+    nomination = commands.NominateBackup(
+        deployment=deployment,
+        replaces=body.replaces,
+        wait_for_release=body.wait_for_release,
+        asked_at=asked_at,
+    )
     # What the answer shows of the license is read meanwhile: a failover should not wait for it.
     reading_ahead = asyncio.create_task(Reading(request).license_ahead(deployment))
     try:
@@ -166,8 +176,13 @@ async def nominate(
     nominated = next(r.event for r in outcome.recorded if isinstance(r.event, BackupNominated))
     # A dry run has recorded nothing: what it shows stands behind the present end of the ledger.
     position = _license_position(outcome.recorded) - (1 if body.dry_run else 0)
+    state, license_ = (
+        outcome.states.deployment(deployment),
+        outcome.states.license(nominated.license),
+    )
+    waits = await waits_for(backend_of(request), state, license_) is not None
     shape = shapes.Nomination(
-        deployment=_after(outcome, deployment),
+        deployment=_after(outcome, deployment, waits=waits),
         replaced=_after(outcome, nominated.replaced) if nominated.replaced else None,
         license=await license_after(request, outcome, nominated.license, deployment, ahead),
         position=position,
@@ -186,6 +201,7 @@ async def _if_read(reading_ahead: asyncio.Task[LicenseView | None]) -> LicenseVi
 async def _repeated_nomination(request: Request, deployment: str, outcome: Repeated) -> Response:
     read = Reading(request, outcome.answer.at)
     shape = await read.deployment_at(deployment, outcome.position)
+    await hold_back(backend_of(request), shape)
     replaced = outcome.answer.replaced
     assert shape.license is not None
     assert shape.position is not None
@@ -208,6 +224,8 @@ async def show_deployment(
 ) -> Response:
     """Show a deployment: its role, its license, and what it may do."""
     read, shape = await _read(request, deployment, as_of, min_position)
+    if as_of is None:
+        await add_lease(backend_of(request), shape)
     return answer(request, shape, position=read.position)
 
 
@@ -239,4 +257,7 @@ async def _read(
     credential.may("read", deployment)
     read = Reading(request)
     await read.prepare(as_of=as_of, min_position=min_position, deployment=deployment)
-    return read, await read.deployment(credential.asker, deployment)
+    shape = await read.deployment(credential.asker, deployment)
+    if as_of is None:
+        await hold_back(backend_of(request), shape)
+    return read, shape

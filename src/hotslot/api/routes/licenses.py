@@ -80,13 +80,13 @@ async def issue_license(request: Request, body: IssueBody) -> Response:
 async def renew_license(request: Request, license_id: LicenseId, body: RenewalBody) -> Response:
     """Move the end of validity; null means never."""
     renewal = commands.RenewLicense(license=license_id, expires_at=body.expires_at)
-    return await _change(request, renewal, body)
+    return await change_license(request, renewal, body)
 
 
 @router.post("/{id}/resize", **command(shapes.License))
 async def resize_license(request: Request, license_id: LicenseId, body: ResizeBody) -> Response:
     """Change the number of slots, never below what is used."""
-    return await _change(
+    return await change_license(
         request, commands.ResizeLicense(license=license_id, slots=body.slots), body
     )
 
@@ -96,7 +96,7 @@ async def suspend_license(
     request: Request, license_id: LicenseId, body: Body | None = None
 ) -> Response:
     """Take all rights away until the license is reinstated."""
-    return await _change(request, commands.SuspendLicense(license=license_id), body)
+    return await change_license(request, commands.SuspendLicense(license=license_id), body)
 
 
 @router.post("/{id}/reinstatement", **command(shapes.License))
@@ -104,7 +104,7 @@ async def reinstate_license(
     request: Request, license_id: LicenseId, body: Body | None = None
 ) -> Response:
     """End a suspension."""
-    return await _change(request, commands.ReinstateLicense(license=license_id), body)
+    return await change_license(request, commands.ReinstateLicense(license=license_id), body)
 
 
 @router.post("/{id}/revocation", **command(shapes.License))
@@ -112,10 +112,13 @@ async def revoke_license(
     request: Request, license_id: LicenseId, body: Body | None = None
 ) -> Response:
     """Take all rights away for good."""
-    return await _change(request, commands.RevokeLicense(license=license_id), body)
+    return await change_license(request, commands.RevokeLicense(license=license_id), body)
 
 
-async def _change(request: Request, change: commands.LicenseCommand, body: Body | None) -> Response:
+async def change_license(
+    request: Request, change: commands.LicenseCommand, body: Body | None
+) -> Response:
+    """Have a license changed, and answer with what it is then."""
     credential = await authenticate(request)
     credential.may("manage")
     outcome = await submit(request, credential, change, body.reason if body else None)

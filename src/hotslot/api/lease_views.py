@@ -1,0 +1,51 @@
+"""What leases add to the shape of a deployment: whether it waits, and when it was last seen."""
+
+from hotslot.api import shapes
+from hotslot.api.backend import Backend
+from hotslot.domain.deployment import Deployment
+from hotslot.domain.events import Role, deployment_stream
+from hotslot.domain.license import License
+from hotslot.domain.times import write_time
+from hotslot.leases.deciding import may_wait
+from hotslot.leases.lease import Awaited
+from hotslot.leases.store import awaited, newest
+
+
+async def waits_for(
+    backend: Backend, deployment: Deployment, license_: License | None
+) -> Awaited | None:
+    """Whose end the deployment has to await before it may process."""
+    if license_ is None or deployment.role is not Role.ACTIVE or not may_wait(deployment):
+        return None
+    async with backend.pool.connection() as connection:
+        return await awaited(connection, deployment, license_)
+
+
+async def hold_back(backend: Backend, shape: shapes.Deployment) -> None:
+    """Take the right to process out of the shape of one that waits."""
+    if not shape.capabilities.process:
+        return
+    state = await _state(backend, shape.id)
+    if (state.license, state.term) != (shape.license, shape.term) or not may_wait(state):
+        return
+    assert state.license is not None
+    if await waits_for(backend, state, await backend.license(state.license)) is not None:
+        shape.capabilities.process = False
+
+
+async def add_lease(backend: Backend, shape: shapes.Deployment) -> None:
+    """Say in the shape when the deployment took its newest lease, if it ever did."""
+    home = (await _state(backend, shape.id)).home
+    if home is None:
+        return
+    async with backend.pool.connection() as connection:
+        lease = await newest(connection, shape.id, home)
+    if lease is not None:
+        shape.lease = shapes.LeaseSeen(
+            write_time(lease.seen_at), write_time(lease.expires_at), lease.stale
+        )
+
+
+async def _state(backend: Backend, deployment: str) -> Deployment:
+    state = (await backend.writer.load(deployment_stream(deployment))).state
+    return state if isinstance(state, Deployment) else Deployment(id=deployment)
