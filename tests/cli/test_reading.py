@@ -173,7 +173,7 @@ def test_audit_procedures_shows_the_steps_of_each(hotslot: Hotslot, stub: Stub) 
     arguments = f"audit procedures {filters} --limit 2".split()
     out = hotslot(*arguments).out
     assert "offline-failover core-a -> core-b on license lic-1" in out
-    assert "by their reason drill:" in out
+    assert 'by their reason "drill":' in out
     assert "offline-failover core-x -> core-b on license lic-1" in out
     assert "by their trace id 4bf9:" in out
     steps = re.findall(r"license\.\S+", out)

@@ -7,7 +7,8 @@ import typer
 import typer.core
 from rich.console import Console
 
-from hotslot.cli.client import Client, Json, RefusedError, path
+from hotslot.cli.client import Client, Json, path
+from hotslot.client import Refused
 from hotslot.cli.deployments import show_deployment
 from hotslot.cli.licenses import show_license, show_licenses
 from hotslot.cli.output import cell, moment, say, show_table
@@ -78,7 +79,7 @@ def status(
         return session.client.pages(path("licenses"), "licenses", LIMIT)
     try:
         return session.client.get(path("licenses", id_), as_of=as_of)
-    except RefusedError as refused:
+    except Refused as refused:
         if refused.status not in NOT_A_LICENSE:
             raise
     return session.client.get(path("deployments", id_), as_of=as_of)
@@ -99,7 +100,7 @@ def history(
         tenures = _tenures(client, id_, limit)
         asked = {"license": id_}
         trail = client.pages(path("audit"), "entries", limit, **asked)
-    except RefusedError as refused:
+    except Refused as refused:
         if refused.status not in NOT_A_LICENSE:
             raise
         asked = {"deployment": id_}
@@ -300,7 +301,7 @@ def _show_procedures(console: Console, answer: Json) -> None:
         if number:
             console.print()
         say(console, f"{cell(_title(procedure))} on license {cell(procedure['license'])}", "bold")
-        ties = [f"{name} {procedure[key]}" for name, key in TIES if procedure[key] is not None]
+        ties = [f'{name} "{procedure[key]}"' for name, key in TIES if procedure[key] is not None]
         say(console, f"One procedure by their {cell(' and '.join(ties))}:")
         show_table(
             console,

@@ -5,8 +5,8 @@ from hotslot.licensefiles.keys import SigningKey
 from hotslot.licensefiles.signature import ALGORITHM, write_value
 
 _HEAD = """\
-# A license file of Hotslot. Hand it on as it is: the signature covers every value in it,
-# and a file with a changed value is refused.
+# A license file of Hotslot. Hand it on as it is: its signature covers every
+# value in it, and a file with a changed value is refused.
 """
 _MAX_SHORT = 0xFFFF
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from hotslot.domain import license, offline, refusals  # noqa: A004 - the field's word
 from hotslot.domain.asker import Asker
 from hotslot.domain.commands.command import Command, States
-from hotslot.domain.events import LicenseIssued, license_stream
+from hotslot.domain.events import CommandRefused, LicenseIssued, license_stream
 from hotslot.domain.license import Decision, License
+from hotslot.domain.refusals import Refusal
 
 
 class LicenseCommand(Command, frozen=True, kw_only=True):
@@ -30,6 +31,13 @@ class LicenseCommand(Command, frozen=True, kw_only=True):
     def decide_on(self, license_: License, now: datetime) -> Decision:
         """Decide on a license that the asker may see."""
         raise NotImplementedError
+
+    def refused(self, states: States, asker: Asker, refusal: Refusal) -> CommandRefused | None:
+        license_ = states.license(self.license)
+        if license_ is None or not asker.may_see(license_):
+            # Not on the stream of a deployment that the command names: it is not read for this.
+            return None
+        return super().refused(states, asker, refusal)
 
 
 class IssueLicense(LicenseCommand, frozen=True, kw_only=True):
