@@ -16,6 +16,7 @@ from hotslot import __version__
 from hotslot.cli import (
     demo,
     deployments,
+    engines,
     keys,
     licenses,
     node,
@@ -44,6 +45,7 @@ deployments.add_to(app)
 reading.add_to(app)
 app.add_typer(projections.app, name="projections")
 app.add_typer(keys.app, name="keys")
+app.add_typer(engines.app, name="engines")
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - typer's signature

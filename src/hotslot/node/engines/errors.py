@@ -1,6 +1,7 @@
 """The errors of engines. Each message is for a person: what happened, why, and what to do."""
 
 import errno
+from collections.abc import Callable
 
 LACKS_RIGHT = {
     "engines.download": "download engines",
@@ -24,6 +25,12 @@ class NotAllowedError(EngineError):
             "it as a backup (POST /admin/license/backup), and try again."
         )
         self.right = right
+
+    @classmethod
+    def unless(cls, may: Callable[[str], bool], right: str) -> None:
+        """Raise one, unless the instance has the right at this moment."""
+        if not may(right):
+            raise cls(right)
 
 
 class UnknownEngineError(EngineError):

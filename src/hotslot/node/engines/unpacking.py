@@ -49,6 +49,7 @@ def unpack(package: Path, folder: Path, keys: Keys, limits: Limits) -> Manifest:
         if size > limits.manifest_bytes:
             raise ContentInvalidError(f"The package's {MANIFEST} is too large ({size} bytes).")
         sealed = archive.read(size)
+        archive.skip_padding(size)
         manifest = read_manifest(sealed, keys, limits)
         _write(folder / MANIFEST, sealed)
         for content in manifest.files:
@@ -126,7 +127,7 @@ class _Archive:
     def end(self) -> None:
         """See to it that nothing comes anymore but what fills up the last record."""
         rest = self._inflated.read(tarfile.RECORDSIZE + 1)
-        if len(rest) > tarfile.RECORDSIZE or rest.strip(b"\0"):
+        if len(rest) > tarfile.RECORDSIZE or rest.strip(b"\0") or not self._inflated.at_end():
             raise ContentInvalidError("The package holds more than its manifest lists.")
 
 
@@ -151,3 +152,7 @@ class _Inflated:
             pieces.append(piece)
             size -= len(piece)
         return b"".join(pieces)
+
+    def at_end(self) -> bool:
+        """Whether nothing follows after what was packed."""
+        return self._gzip.eof and not self._gzip.unused_data and not self._file.read(1)
