@@ -175,7 +175,7 @@ def test_audit_procedures_shows_the_steps_of_each(hotslot: Hotslot, stub: Stub) 
     assert "offline-failover core-a -> core-b on license lic-1" in out
     assert 'by their reason "drill":' in out
     assert "offline-failover core-x -> core-b on license lic-1" in out
-    assert "by their trace id 4bf9:" in out
+    assert 'by their trace id "4bf9":' in out
     steps = re.findall(r"license\.\S+", out)
     assert steps == [each["type"] for each in procedure()["entries"]] * 2
     assert "raise --limit" in out
