@@ -14,15 +14,18 @@ PARTS: dict[str, set[str]] = {
     "hotslot.ledger": {"hotslot.domain", *_BASE},
     "projections": _LEDGER,
     "hotslot.licensefiles": {"hotslot.domain"},
+    # It is used where nothing else of Hotslot is.
+    "hotslot.client": set(),
     "hotslot.leases": {"hotslot.licensefiles", *_LEDGER},
     "hotslot.api": {"projections", "hotslot.licensefiles", "hotslot.leases", *_LEDGER},
     # An instance knows the backend by its API alone: nothing of the ledger is in its reach.
-    "hotslot.node": {"hotslot.licensefiles", "hotslot.domain"},
+    "hotslot.node": {"hotslot.client", "hotslot.licensefiles", "hotslot.domain"},
     "hotslot.cli": {
         "hotslot.api",
         "projections",
         "hotslot.licensefiles",
         "hotslot.leases",
+        "hotslot.client",
         "hotslot.node",
         *_LEDGER,
     },

@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
-from hotslot.cli.client import CallError, Json, OutOfReachError, RefusedError
+from hotslot.cli.client import Json
+from hotslot.client import HotslotError, OutOfReach, Refused, Unreadable
 
 # On a pipe nobody wraps: a line is as long as its content, so that ids stay whole for grep.
 PIPE_WIDTH = 10_000
@@ -103,36 +104,43 @@ def write_json(body: Json, *, stderr: bool = False) -> None:
     typer.echo(json.dumps(body, indent=2, ensure_ascii=False), err=stderr)
 
 
-def show_failure(failure: CallError, *, as_json: bool = False) -> None:
+def show_failure(failure: HotslotError, *, as_json: bool = False) -> None:
     """Say on stderr what happened, why, and what to do next."""
     console = screen(stderr=True)
     match failure:
-        case RefusedError(problem=problem) | OutOfReachError(problem=dict(problem)) if as_json:
+        case HotslotError(problem=dict(problem)) if as_json:
             write_json(problem, stderr=True)
-        case RefusedError():
-            _show_problem(console, failure.problem)
-        case OutOfReachError():
+        case Refused():
+            _show_refusal(console, failure)
+        case Unreadable():
+            say(console, f"Not understood: {cell(failure.detail)}", "bold red")
+            _say_how_to_repeat(console, failure.repeat_with)
+        case OutOfReach():
             _show_out_of_reach(console, failure)
 
 
-def _show_out_of_reach(console: Console, failure: OutOfReachError) -> None:
+def _show_out_of_reach(console: Console, failure: OutOfReach) -> None:
     say(console, f"Out of reach: {cell(failure.what)}", "bold red")
     if failure.problem is None:
         say(console, "Is the server up (`hotslot serve`), and is --url or HOTSLOT_URL right?")
-    if failure.repeat_with is not None:
+    _say_how_to_repeat(console, failure.repeat_with)
+
+
+def _say_how_to_repeat(console: Console, once: str | None) -> None:
+    if once is not None:
         say(console, "The command may or may not have been carried out. Repeating it with")
-        say(console, f"--idempotency-key {failure.repeat_with} carries it out once at most.")
+        say(console, f"--idempotency-key {once} carries it out once at most.")
 
 
-def _show_problem(console: Console, problem: Json) -> None:
-    say(console, f"Refused: {cell(problem.get('code'))} ({problem.get('status')})", "bold red")
-    say(console, cell(problem.get("detail") or problem.get("title")))
-    remedies = problem.get("remedies") or []
+def _show_refusal(console: Console, refused: Refused) -> None:
+    say(console, f"Refused: {cell(refused.code)} ({refused.status})", "bold red")
+    say(console, cell(refused.detail))
+    remedies = refused.remedies
     if remedies:
         say(console, "What to do:" if len(remedies) == 1 else "What to do, in this order:")
     for number, remedy in enumerate(remedies, start=1):
-        say(console, f"  {number}. {cell(remedy['action'])}: {cell(remedy['description'])}")
-    if problem.get("code") == "unauthenticated":
+        say(console, f"  {number}. {cell(remedy.action)}: {cell(remedy.description)}")
+    if refused.code == "unauthenticated":
         say(console, "Give a valid API key with --key or HOTSLOT_KEY.")
-    if problem.get("request_id"):
-        say(console, f"Request {cell(problem['request_id'])}", "dim")
+    if refused.request_id:
+        say(console, f"Request {cell(refused.request_id)}", "dim")

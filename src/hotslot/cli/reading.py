@@ -8,11 +8,11 @@ import typer.core
 from rich.console import Console
 
 from hotslot.cli.client import Client, Json, path
-from hotslot.client import Refused
 from hotslot.cli.deployments import show_deployment
 from hotslot.cli.licenses import show_license, show_licenses
 from hotslot.cli.output import cell, moment, say, show_table
 from hotslot.cli.session import AsOfOption, Session, checked_id, checked_time, reads
+from hotslot.client import Refused
 
 # An id that names no license, or none that this key may see, may still name a deployment.
 NOT_A_LICENSE = (403, 404)

@@ -6,7 +6,6 @@ into its exit status.
 """
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,8 +15,10 @@ import httpx
 import typer
 from rich.console import Console
 
-from hotslot.cli.client import Answer, CallError, Client, Json, connect, credentials
+from hotslot.cli.client import Client, Json, Who, connect, credentials, exit_status
 from hotslot.cli.output import screen, show_failure, write_json
+from hotslot.client import HotslotError
+from hotslot.client import call as calls
 from hotslot.settings import ClientSettings
 
 
@@ -33,17 +34,16 @@ class Session:
     def command(self, method: str, path: str, body: Json | None = None) -> Json:
         """Ask for a change with the caller's reason and idempotency key.
 
-        Raises `RefusedError` and `OutOfReachError`.
+        Raises `Refused`, `OutOfReach` and `Unreadable`.
         """
-        answer: Answer = self.client.command(
+        return self.client.command(
             method, path, body, reason=self.reason, idempotency_key=self.idempotency_key
-        )
-        return answer.body
+        ).body
 
     def file(self, path: str, deployment: str | None) -> str:
         """Have a license file made, with the caller's reason and idempotency key.
 
-        Raises `RefusedError` and `OutOfReachError`.
+        Raises `Refused`, `OutOfReach` and `Unreadable`.
         """
         return self.client.file(
             path, deployment, reason=self.reason, idempotency_key=self.idempotency_key
@@ -56,11 +56,10 @@ Command = Callable[..., Json]
 
 def checked_id(value: str | None) -> str | None:
     """Raise `typer.BadParameter` for an id that would make a path that of another resource."""
-    if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}", value):
-        raise typer.BadParameter(
-            "an id has 1 to 128 letters, digits and . _ ~ - : @, and begins with a letter or digit"
-        )
-    return value
+    try:
+        return None if value is None else calls.checked_id(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def checked_time(value: str | None) -> str | None:
@@ -179,14 +178,17 @@ def _registered(
             **arguments: Any,
         ) -> None:
             server = address(url)
-            headers = _who(key, activation_key)
-            once = None if idempotency_key is None else _fits_a_header(idempotency_key)
             try:
-                with connect(server, headers) as client:
+                who = _who(key, activation_key)
+                once = None if idempotency_key is None else calls.fits_a_header(idempotency_key)
+            except ValueError as error:
+                raise typer.BadParameter(str(error)) from error
+            try:
+                with connect(server, who) as client:
                     answer = command(Session(client, reason, once, activation_key), **arguments)
-            except CallError as failure:
+            except HotslotError as failure:
                 show_failure(failure, as_json=as_json)
-                raise typer.Exit(failure.exit_status) from failure
+                raise typer.Exit(exit_status(failure)) from failure
             if as_json:
                 write_json(answer)
             else:
@@ -213,18 +215,8 @@ def address(url: str | None) -> str:
     return chosen
 
 
-def _who(key: str | None, activation_key: str | None) -> dict[str, str]:
-    if activation_key is not None:
-        return credentials(activation_key=_fits_a_header(activation_key))
-    if key is None:
+def _who(key: str | None, activation_key: str | None) -> Who:
+    if key is None and activation_key is None:
         secret = ClientSettings().key
         key = None if secret is None else secret.get_secret_value()
-    return credentials(key=None if key is None else _fits_a_header(key))
-
-
-def _fits_a_header(value: str) -> str:
-    # The value may be secret, so the message doesn't repeat it.
-    value = value.strip()
-    if not (value and value.isascii() and value.isprintable()):
-        raise typer.BadParameter("a key is empty or holds other than printable ASCII characters")
-    return value
+    return credentials(key=key, activation_key=activation_key)

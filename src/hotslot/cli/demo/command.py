@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hotslot.cli.client import CallError, Client, RefusedError, connect, credentials, path
+from hotslot.cli.client import Client, connect, credentials, exit_status, path
 from hotslot.cli.demo.narrator import Narrator, StoryError
 from hotslot.cli.demo.offline import OfflineStory, tell_of_keys, tell_of_site
 from hotslot.cli.demo.scenes import shortened
@@ -19,6 +19,7 @@ from hotslot.cli.demo.server import DemoServerError, Server, first_to_end, servi
 from hotslot.cli.demo.story import Story
 from hotslot.cli.output import say, screen, show_failure
 from hotslot.cli.session import KeyOption, UrlOption, address
+from hotslot.client import HotslotError, Refused
 from hotslot.settings import ClientSettings, Settings
 
 UNAUTHENTICATED = 401
@@ -83,10 +84,10 @@ def demo(
     except (DemoServerError, StoryError) as broken:
         say(screen(stderr=True), f"The demo failed. {broken}", "bold red")
         raise typer.Exit(1) from broken
-    except CallError as failure:
+    except HotslotError as failure:
         say(screen(stderr=True), "The demo failed: a call that must work did not.", "bold red")
         show_failure(failure)
-        raise typer.Exit(failure.exit_status) from failure
+        raise typer.Exit(exit_status(failure)) from failure
 
 
 def _running_server(url: str | None, key: str | None) -> tuple[str, str] | None:
@@ -155,7 +156,7 @@ def _started(
 def _try_key(admin: Client, data_dir: Path) -> None:
     try:
         admin.get(path("keys"), limit=1)
-    except RefusedError as refused:
+    except Refused as refused:
         if refused.status != UNAUTHENTICATED:
             raise
         raise DemoServerError(

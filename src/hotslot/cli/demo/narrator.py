@@ -10,9 +10,10 @@ from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
-from hotslot.cli.client import Answer, Client, Json, RefusedError
+from hotslot.cli.client import Answer, Client, Json
 from hotslot.cli.demo.server import hotslot
 from hotslot.cli.output import cell, table
+from hotslot.client import Refused
 
 INDENT = 3
 
@@ -116,7 +117,7 @@ class Narrator:
         self._call(actor, method, path, body)
         try:
             answer = actor.client.command(method, path, body)
-        except RefusedError as refused:
+        except Refused as refused:
             problem = refused.problem
             if refused.code != code:
                 raise StoryError(

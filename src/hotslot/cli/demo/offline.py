@@ -71,7 +71,7 @@ class OfflineStory:
     def play(self, site: Mapping[str, str]) -> None:
         """Play it all; `site` is the settings of the site's server.
 
-        Raises `StoryError`, and `CallError` where a call that must work does not.
+        Raises `StoryError`, and `HotslotError` where a call that must work does not.
         """
         self._issue()
         file = self._make_file("license.yml")

@@ -25,7 +25,7 @@ class Story:
     def play(self, database: Mapping[str, str] | None) -> None:
         """Play it all; `database` is the settings that name it, where it can be reached.
 
-        Raises `StoryError`, and `CallError` where a call that must work does not.
+        Raises `StoryError`, and `HotslotError` where a call that must work does not.
         """
         operator, auditor = self._cast()
         activation_key = self._issue()

@@ -1,0 +1,1 @@
+"""What can be asked, one function a call; both clients have them as methods."""
