@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -134,7 +135,7 @@ async def test_what_is_not_known_is_answered_as_the_core_does(tmp_path, path, as
 
 @on_a_loop
 async def test_a_body_in_chunks_is_refused_for_want_of_a_length(tmp_path):
-    async def chunks():
+    async def chunks() -> AsyncIterator[bytes]:
         yield b"x"
 
     async with instance(tmp_path) as node:
