@@ -22,9 +22,11 @@ class _AsyncRoom:
         self._client = client
 
     def answer(self, call: Call[T]) -> Coroutine[Any, Any, T]:
+        """Make a call on such a thing."""
         return self._client.answer(call)
 
     def items(self, pages: Pages[T]) -> AsyncIterator[T]:
+        """Iterate over a list of such things."""
         return self._client.items(pages)
 
 

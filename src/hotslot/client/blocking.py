@@ -22,9 +22,11 @@ class _Room:
         self._client = client
 
     def answer(self, call: Call[T]) -> T:
+        """Make a call on such a thing."""
         return self._client.answer(call)
 
     def items(self, pages: Pages[T]) -> Iterator[T]:
+        """Iterate over a list of such things."""
         return self._client.items(pages)
 
 
