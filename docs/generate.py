@@ -83,8 +83,8 @@ def settings_page() -> str:
             "",
             NOTICE,
             "",
-            "Settings are environment variables. `hotslot serve` and `hotslot node` also take each of",
-            "their own as a flag of the same name, which wins over the variable.",
+            "Settings are environment variables. `hotslot serve` and `hotslot node` also take each",
+            "of their own as a flag of the same name, which wins over the variable.",
             "",
             "## The server, and the commands that work on its database",
             "",
@@ -105,7 +105,9 @@ def settings_page() -> str:
 def command_line_page() -> str:
     """Write the reference of the command line."""
     leaves = list(commands(typer.main.get_command(app)))
-    shared = {name: text for _, leaf in leaves for name, text in _options(leaf) if name in SHARED}
+    shared = {
+        name: text for _, leaf in leaves for name, text in _options(leaf) if name in _shared(leaf)
+    }
     lines = [
         "# The command line",
         "",
@@ -127,8 +129,8 @@ def command_line_page() -> str:
         *_table(shared.items()),
     ]
     for usage, leaf in leaves:
-        own = [each for each in _options(leaf) if each[0] not in SHARED]
-        also = ", ".join(f"`{name}`" for name, _ in _options(leaf) if name in SHARED)
+        own = [each for each in _options(leaf) if each[0] not in _shared(leaf)]
+        also = ", ".join(f"`{name}`" for name, _ in _options(leaf) if name in _shared(leaf))
         lines += ["", f"## `{usage}`", "", _plain(leaf.help or "")]
         lines += ["", *_table(own)] if own else []
         lines += ["", f"And {also}."] if also else []
@@ -148,6 +150,13 @@ def commands(
 
 SHARED = ("--reason", "--idempotency-key", "--json", "--url", "--key")
 """The options that the command line's page explains once."""
+
+
+def _shared(command: typer.core.TyperCommand) -> set[str]:
+    """Name the options that mean the same as elsewhere: the key of a node is another key."""
+    names = {name for name, _ in _options(command)}
+    return {name for name in SHARED if name in names and ("--url" in names or name == "--json")}
+
 
 PAGES: dict[str, Callable[[], str]] = {
     "events.md": events_page,

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hotslot.node.backend import RefusedError
+from hotslot.client import Refused
 from tests.node.stub_backend import StubBackend
 
 START_LIMIT = 60
@@ -110,10 +111,12 @@ def on_a_socket(backend: StubBackend) -> Iterator[str]:
     """The stub as a server; gives its URL."""
 
     async def lease(request: Request) -> Response:
-        body = await request.json()
-        return await answered(
-            backend.lease(request.path_params["deployment"], processing=body["processing"])
-        )
+        deployment, body = request.path_params["deployment"], await request.json()
+        try:
+            lease = await backend.lease(deployment, processing=body["processing"])
+        except Refused as error:
+            return JSONResponse(error.problem, error.status, media_type="application/problem+json")
+        return Response(msgspec.json.encode(lease), media_type="application/json")
 
     async def jwks(_: Request) -> Response:
         return JSONResponse(await backend.jwks())
@@ -136,11 +139,3 @@ def on_a_socket(backend: StubBackend) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
-
-
-async def answered(call: Any) -> Response:
-    try:
-        return JSONResponse(await call)
-    except RefusedError as error:
-        problem = {"code": error.code, "detail": error.detail, "status": error.status}
-        return JSONResponse(problem, error.status, media_type="application/problem+json")

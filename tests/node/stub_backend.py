@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hotslot.client import Lease, Refused
 from hotslot.licensefiles.keys import key_id
 
 ALL_RIGHTS = [
@@ -23,6 +25,11 @@ ALL_RIGHTS = [
 BACKUP_RIGHTS = ALL_RIGHTS[1:]
 START = 1_700_000_000.0
 """The backend's own clock: another than the node's, and the node must not care."""
+
+
+def refused(code: str, detail: str = "It is so.", status: int = 409) -> Refused:
+    """A refusal as the client raises it."""
+    return Refused({"code": code, "detail": detail, "status": status})
 
 
 @dataclass
@@ -83,9 +90,18 @@ class StubBackend:
         )
 
     def answer(self, deployment: str) -> dict[str, Any]:
-        return {"token": self.token(deployment), "waits_for": self.waits_for}
+        """The answer of the lease call, as JSON."""
+        at = "2023-11-14T22:13:20.000000Z"
+        said: dict[str, Any] = {
+            "deployment": deployment,
+            "role": self.role,
+            "license": self.license,
+        }
+        said |= {"rights": self.rights, "term": self.term, "position": self.position}
+        said |= {"issued_at": at, "expires_at": at, "waits_for": self.waits_for}
+        return {"token": self.token(deployment), **said}
 
-    async def lease(self, deployment: str, *, processing: bool) -> dict[str, Any]:
+    async def lease(self, deployment: str, *, processing: bool) -> Lease:
         self.asked.append(processing)
         answer = self.answer(deployment)
         if self.before_answer is not None:
@@ -94,7 +110,7 @@ class StubBackend:
             raise self.trouble.pop(0)
         if self.refuses is not None:
             raise self.refuses
-        return answer
+        return msgspec.convert(answer, Lease)
 
     async def jwks(self) -> dict[str, Any]:
         self.jwks_calls += 1

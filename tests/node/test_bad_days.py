@@ -7,19 +7,20 @@ from contextlib import asynccontextmanager
 import pytest
 from structlog.testing import capture_logs
 
-from hotslot.node.backend import OutOfReachError, RefusedError
+from hotslot.client import OutOfReach, Unreadable
 from hotslot.node.lease_keeper import QUIESCE_SECONDS
 from hotslot.node.standing import Standing
 from tests.node.fake_clock import until
 from tests.node.keeping import Keeping
-from tests.node.stub_backend import never
+from tests.node.stub_backend import never, refused
 
-NOT_LICENSED = RefusedError("not-licensed", "MSCL-a holds no role.")
+NOT_LICENSED = refused("not-licensed", "MSCL-a holds no role.")
 TROUBLE = {
-    "absent": OutOfReachError("no server answers"),
-    "answering 500": RefusedError("internal-error", "Something failed.", 500),
-    "not knowing the key": RefusedError("unauthenticated", "The API key is not known.", 401),
-    "not to be understood": KeyError("token"),
+    "absent": OutOfReach("no server answers"),
+    "answering 500": refused("internal-error", "Something failed.", 500),
+    "not knowing the key": refused("unauthenticated", "The API key is not known.", 401),
+    "a proxy's page": Unreadable(200, "A page without a Hotslot body."),
+    "a fault in the client": KeyError("token"),
 }
 
 
@@ -115,7 +116,7 @@ def test_a_no_ends_the_lease_at_once(keeping: Keeping, code: str):
     async def story() -> None:
         async with running(keeping) as changes:
             await until(keeping.may_process)
-            keeping.backend.refuses = RefusedError(code, "It is so.", 403)
+            keeping.backend.refuses = refused(code, "It is so.", 403)
             await keeping.keeper.renew_now()
             assert not keeping.may_process()
             assert changes[-1].role == "unlicensed"
@@ -151,7 +152,7 @@ def test_a_machine_that_wakes_up_late_asks_soon(keeping: Keeping):
         async with running(keeping) as changes:
             await until(keeping.may_process)
             keeping.clock.wall_now += 3600  # and the steady clock stood still
-            keeping.backend.refuses = OutOfReachError("no network yet")
+            keeping.backend.refuses = OutOfReach("no network yet")
             await pass_until(keeping, lambda: changes[-1].role == "unlicensed", 1)
 
     asyncio.run(story())
@@ -234,7 +235,7 @@ def test_a_lease_that_ran_out_unseen_by_the_backend_ends_in_a_confirmation(keepi
     async def story() -> None:
         async with running(keeping):
             await until(keeping.may_process)
-            keeping.backend.refuses = OutOfReachError("cut off")
+            keeping.backend.refuses = OutOfReach("cut off")
             await pass_until(keeping, lambda: not keeping.may_process(), 61)
             await until(lambda: keeping.backend.asked[-1] is False)
 

@@ -73,7 +73,7 @@ BAD: dict[str, tuple[Callable[[StubBackend], Any], str]] = {
     "never an end": (with_claims(exp=math.inf), "would last"),
     "more than an hour": (with_claims(exp=2_000_000_000), "would last"),
     "no token": (lambda _: "what", "no signed token"),
-    "nothing": (lambda _: None, "no token in the answer"),
+    "nothing": (lambda _: "", "no signed token"),
 }
 
 
@@ -96,7 +96,8 @@ def test_it_is_refused_and_the_lease_from_before_goes_on_to_its_end(
     assert keeping.may_process()
     backend.token = token  # type: ignore[method-assign]
     keeping.clock.pass_(40)
-    monkeypatch.setattr(backend, "answer", lambda _: {"token": make(backend)})
+    answer = backend.answer(DEPLOYMENT)
+    monkeypatch.setattr(backend, "answer", lambda _: answer | {"token": make(backend)})
 
     with capture_logs() as logs:
         asyncio.run(keeping.keeper.renew_now())
@@ -121,7 +122,10 @@ def test_it_gives_no_rights_to_an_instance_without_any(
     )
     asyncio.run(keeping.keeper.drop("It was deactivated."))
     monkeypatch.setattr(keeping.backend, "first", seen, raising=False)
-    monkeypatch.setattr(keeping.backend, "answer", lambda _: {"token": make(keeping.backend)})
+    answer = keeping.backend.answer(DEPLOYMENT)
+    monkeypatch.setattr(
+        keeping.backend, "answer", lambda _: answer | {"token": make(keeping.backend)}
+    )
 
     asyncio.run(keeping.keeper.renew_now())
 
@@ -130,7 +134,8 @@ def test_it_gives_no_rights_to_an_instance_without_any(
 
 def test_nothing_of_a_token_is_logged(keeping: Keeping, monkeypatch: pytest.MonkeyPatch):
     token = keeping.backend.token(DEPLOYMENT, signed_by=ANOTHER_KEY)
-    monkeypatch.setattr(keeping.backend, "answer", lambda _: {"token": token})
+    answer = keeping.backend.answer(DEPLOYMENT)
+    monkeypatch.setattr(keeping.backend, "answer", lambda _: answer | {"token": token})
 
     with capture_logs() as logs:
         asyncio.run(keeping.keeper.renew_now())

@@ -9,9 +9,8 @@ import httpx
 import pytest
 
 from hotslot import __version__
-from hotslot.node.backend import RefusedError
 from tests.node.nodes import NODE, START_LIMIT, node, on_a_socket, soon
-from tests.node.stub_backend import StubBackend
+from tests.node.stub_backend import StubBackend, refused
 
 KEY = "a-node-key-that-only-tests-use"
 NOWHERE = "http://127.0.0.1:9"
@@ -39,7 +38,7 @@ def test_a_lease_that_nobody_renews_ends_by_itself(tmp_path: Path):
     backend = StubBackend(seconds=2)
     with on_a_socket(backend) as url, node(tmp_path / "a", url, HOTSLOT_NODE_KEY=KEY) as process:
         soon(lambda: process.status() == "ok")
-        backend.refuses = RefusedError("internal-error", "Something failed.", 500)
+        backend.refuses = refused("internal-error", "Something failed.", 500)
         soon(lambda: process.status() == "unlicensed")
         status, body = process.ready()
         assert status == 503
@@ -100,7 +99,7 @@ def test_no_secret_is_logged(tmp_path: Path):
         token = json.loads((tmp_path / "a" / "memory.json").read_text())["content"]["lease"][
             "token"
         ]
-        backend.refuses = RefusedError("unauthenticated", "The API key is not known.", 401)
+        backend.refuses = refused("unauthenticated", "The API key is not known.", 401)
         process.stop()
 
     logged = process.log.read_text()
@@ -137,6 +136,9 @@ def test_a_backup_is_not_ready_and_says_what_it_is(tmp_path: Path):
         (["--port", "99999"], "HOTSLOT_NODE_PORT: "),
         (["--deployment", "a/b"], "A deployment ID has"),
         (["--trusted-keys", "/nowhere"], "HOTSLOT_NODE_TRUSTED_KEYS: There is nothing at /nowhere"),
+        (["--upstream", "nowhere"], "HOTSLOT_NODE_UPSTREAM, HOTSLOT_NODE_HELD_BACK: 'nowhere' is"),
+        (["--upstream", "http://127.0.0.1:9", "--held-back", "POST"], "'POST' is no call"),
+        (["--apikey", "ABC"], "HOTSLOT_NODE_APIKEY: "),
         (["--key", "with a space"], "HOTSLOT_NODE_KEY: an API key has visible"),
     ],
 )

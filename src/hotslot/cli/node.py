@@ -23,6 +23,11 @@ def node(
     trusted_keys: Annotated[Path | None, _option("trusted_keys")] = None,
     host: Annotated[str | None, _option("host")] = None,
     port: Annotated[int | None, _option("port")] = None,
+    apikey: Annotated[str | None, _option("apikey")] = None,
+    update_source: Annotated[str | None, _option("update_source")] = None,
+    max_file_bytes: Annotated[int | None, _option("max_file_bytes")] = None,
+    upstream: Annotated[str | None, _option("upstream")] = None,
+    held_back: Annotated[str | None, _option("held_back")] = None,
 ) -> None:
     """Run one instance until Ctrl-C. Options stand for the HOTSLOT_NODE_ variables of their name.
 
@@ -38,20 +43,22 @@ def node(
             "trusted_keys": trusted_keys,
             "host": host,
             "port": port,
+            "apikey": apikey,
+            "update_source": update_source,
+            "max_file_bytes": max_file_bytes,
+            "upstream": upstream,
+            "held_back": held_back,
         },
     )
     # What serves is loaded only by who serves: the other commands start in half the time.
     from hotslot.cli.node_server import run
-    from hotslot.licensefiles import KeyFolderError
     from hotslot.node.identity import DataDirectoryError
+    from hotslot.node.instance import NodeSettingError
 
     try:
         run(settings)
-    except DataDirectoryError as error:
+    except (DataDirectoryError, NodeSettingError) as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-    except KeyFolderError as error:
-        typer.echo(f"HOTSLOT_NODE_TRUSTED_KEYS: {error}", err=True)
         raise typer.Exit(2) from None
     except OSError as error:
         typer.echo(f"The node can't run. {error}", err=True)

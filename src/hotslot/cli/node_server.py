@@ -38,7 +38,7 @@ def run(settings: NodeSettings) -> None:
 
     Raises:
         DataDirectoryError: another node has it, or it belongs to another deployment.
-        KeyFolderError: the trusted keys that were given can't be read.
+        NodeSettingError: a setting can't be right.
         OSError: the port is taken, or a file can't be read.
 
     """

@@ -1,6 +1,5 @@
 """The application of a node: the routes of all its parts, and what runs beside them."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -8,6 +7,7 @@ from fastapi import FastAPI
 
 from hotslot import __version__
 from hotslot.node import probes
+from hotslot.node.core_api import engines, files
 from hotslot.node.instance import Node
 
 
@@ -16,15 +16,8 @@ def create_app(node: Node) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        keeping = asyncio.create_task(node.keeper.run())
-        try:
+        async with node.running():
             yield
-        finally:
-            keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeping
-            await node.memory.save()
-            await node.connection.close()
 
     app = FastAPI(
         title="Hotslot node",
@@ -33,7 +26,14 @@ def create_app(node: Node) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
     )
     app.state.node = node
     app.include_router(probes.router)
+    if node.gate is None:
+        app.include_router(engines.router)
+        app.include_router(files.router)
+    else:
+        # Last: it takes every call that is left.
+        app.mount("/", node.gate)
     return app

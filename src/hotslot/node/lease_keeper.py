@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 
+from hotslot.client import OutOfReach, Refused, Unreadable
 from hotslot.domain.times import write_time
 from hotslot.node import pace
-from hotslot.node.backend import LeaseSource, OutOfReachError, RefusedError
+from hotslot.node.backend import LeaseSource
 from hotslot.node.clock import Clock
 from hotslot.node.lease import Lease, LeaseRefusedError, Seen, check_order, key_of, verify
 from hotslot.node.memory import Memory
@@ -182,17 +182,21 @@ class LeaseKeeper:
                 self._accept(lease, waits_for)
         except LeaseRefusedError as error:
             self._failed(f"The backend sent a lease that is refused here: {error}.")
-        except RefusedError as error:
+        except Refused as error:
             if error.code in _ENDING:
                 self._told_no(error)
             else:
                 self._failed(f"The backend refuses to give a lease: {error.detail}")
         except TimeoutError:
             self._failed("The backend gave no answer in time.")
-        except OutOfReachError as error:
+        except OutOfReach as error:
             self._failed(f"The backend is out of reach: {error}")
+        except Unreadable as error:
+            self._failed(f"The backend's answer was not understood: {error}")
         except Exception as error:  # noqa: BLE001 - a keeper that ends would let the lease run out
-            self._failed(f"The backend's answer was not understood ({type(error).__name__}).")
+            self._failed(
+                f"Asking the backend failed in an unforeseen way ({type(error).__name__})."
+            )
         self._notice()
         await self._memory.save()
 
@@ -200,20 +204,17 @@ class LeaseKeeper:
         """A new lease, verified, and whom this instance waits for."""
         elapsed, wall = self._clock.elapsed(), self._clock.wall()
         answer = await self._backend.lease(self._deployment, processing=self._processing)
-        token = answer.get("token")
-        if not isinstance(token, str):
-            raise LeaseRefusedError("there is no token in the answer")
-        key = await self._keys.find_or_take(key_of(token), self._backend)
-        claims = verify(token, key, self._deployment)
+        key = await self._keys.find_or_take(key_of(answer.token), self._backend)
+        claims = verify(answer.token, key, self._deployment)
         check_order(claims, self._memory.content.seen)
         lease = Lease(
-            token=token,
+            token=answer.token,
             claims=claims,
             boot=self._clock.boot,
             elapsed=elapsed,
             wall=wall,
         )
-        return lease, _waits_for(answer)
+        return lease, None if answer.waits_for is None else answer.waits_for.deployment
 
     def _accept(self, lease: Lease, waits_for: str | None) -> None:
         self._memory.content.lease = lease
@@ -229,7 +230,7 @@ class LeaseKeeper:
         )
         self._due = self._clock.elapsed() + wait - lease.passed
 
-    def _told_no(self, error: RefusedError) -> None:
+    def _told_no(self, error: Refused) -> None:
         self._failures = 0
         self.failure = error.detail
         self._end(error.detail)
@@ -344,10 +345,3 @@ def _unlicensed(why: str) -> Standing:
 
 def _told_apart(standing: Standing) -> tuple[object, ...]:
     return standing.role, standing.license, standing.rights, standing.term
-
-
-def _waits_for(answer: Mapping[str, Any]) -> str | None:
-    match answer.get("waits_for"):
-        case {"deployment": str(deployment)}:
-            return deployment
-    return None

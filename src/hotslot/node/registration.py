@@ -1,6 +1,7 @@
 """How this instance gets and gives up its role, through the backend."""
 
-from hotslot.node.backend import Json, Roles
+from hotslot.client import Deployment, Nomination
+from hotslot.node.connection import Connection
 from hotslot.node.lease_keeper import LeaseKeeper
 from hotslot.node.memory import Memory
 
@@ -8,15 +9,15 @@ from hotslot.node.memory import Memory
 class Registration:
     """Changes of role, for this one deployment. Each has its effect here before it returns.
 
-    Each call raises `RefusedError` when a rule is against it, with `detail` and `remedies`, and
-    `OutOfReachError` when the backend can't be asked; then nothing has changed here.
+    Each call raises `Refused` when a rule is against it, with `detail` and `remedies`; `OutOfReach`
+    and `Unreadable` when the backend can't be asked. Then nothing has changed here.
     """
 
     def __init__(
-        self, deployment: str, backend: Roles, keeper: LeaseKeeper, memory: Memory
+        self, deployment: str, connection: Connection, keeper: LeaseKeeper, memory: Memory
     ) -> None:
         self._deployment = deployment
-        self._backend = backend
+        self._connection = connection
         self._keeper = keeper
         self._memory = memory
 
@@ -26,13 +27,17 @@ class Registration:
         activation_key: str | None = None,
         license_file: str | None = None,
         reason: str | None = None,
-    ) -> Json:
+    ) -> Deployment:
         """Become active, under the license of the activation key or file; gives the deployment.
 
         The activation key is kept for what this instance asks from then on.
         """
-        under = _under(activation_key, license_file)
-        answer = await self._backend.activate(self._deployment, under, reason)
+        answer = await self._connection.client(activation_key).deployments.activate(
+            self._deployment,
+            activation_key=activation_key,
+            license_file=license_file,
+            reason=reason,
+        )
         await self._have_role(activation_key)
         return answer
 
@@ -43,10 +48,15 @@ class Registration:
         license_file: str | None = None,
         standby_for: str | None = None,
         reason: str | None = None,
-    ) -> Json:
+    ) -> Deployment:
         """Become a hot backup, as with `activate`, of the deployment that it stands by for."""
-        under = _under(activation_key, license_file)
-        answer = await self._backend.register(self._deployment, under, standby_for, reason)
+        answer = await self._connection.client(activation_key).deployments.register(
+            self._deployment,
+            activation_key=activation_key,
+            license_file=license_file,
+            standby_for=standby_for,
+            reason=reason,
+        )
         await self._have_role(activation_key)
         return answer
 
@@ -56,23 +66,27 @@ class Registration:
         replaces: str | None = None,
         wait_for_release: bool = False,
         reason: str | None = None,
-    ) -> Json:
+    ) -> Nomination:
         """Become active in the place of the active one; gives the nomination."""
-        answer = await self._backend.nominate(
-            self._deployment, replaces, reason, wait_for_release=wait_for_release
+        answer = await self._connection.client().deployments.nominate(
+            self._deployment, replaces=replaces, wait_for_release=wait_for_release, reason=reason
         )
         await self._keeper.renew_now()
         return answer
 
-    async def deactivate(self, *, reason: str | None = None) -> Json:
+    async def deactivate(self, *, reason: str | None = None) -> Deployment:
         """Be unlicensed, and stop at once what only an active instance may do."""
-        answer = await self._backend.deactivate(self._deployment, reason)
+        answer = await self._connection.client().deployments.deactivate(
+            self._deployment, reason=reason
+        )
         await self._keeper.drop("This instance was deactivated.")
         return answer
 
-    async def unregister(self, *, reason: str | None = None) -> Json:
+    async def unregister(self, *, reason: str | None = None) -> Deployment:
         """Be unlicensed, and no backup any more."""
-        answer = await self._backend.unregister(self._deployment, reason)
+        answer = await self._connection.client().deployments.unregister(
+            self._deployment, reason=reason
+        )
         await self._keeper.drop("This instance is no longer registered as a backup.")
         return answer
 
@@ -81,8 +95,3 @@ class Registration:
             self._memory.content.activation_key = activation_key
             await self._memory.save()
         await self._keeper.renew_now()
-
-
-def _under(activation_key: str | None, license_file: str | None) -> dict[str, str]:
-    given = {"activation_key": activation_key, "license_file": license_file}
-    return {name: value for name, value in given.items() if value is not None}

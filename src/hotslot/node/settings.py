@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_APIKEY = re.compile(r"[0-9a-f]{36}")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -41,6 +42,37 @@ class NodeSettings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8008, ge=0, le=65535, description="Port to listen on; 0 takes any.")
+
+    apikey: SecretStr | None = Field(
+        default=None,
+        description="The `apikey` header that is let into `/admin` without a login: 36 of "
+        "`0-9a-f`. Unset, there are sessions only.",
+    )
+    update_source: str | None = Field(
+        default=None,
+        description="Where engines come from: a folder, or the URL of one, that `hotslot engines "
+        "publish` has made.",
+    )
+    max_file_bytes: int = Field(
+        default=2 << 30, ge=1, description="The largest file that `POST /file` takes, in bytes."
+    )
+    upstream: str | None = Field(
+        default=None,
+        description="A product to stand before as a gate, as `http://127.0.0.1:8009`. The node "
+        "then has no engines of its own, and passes on the calls that it does not answer itself.",
+    )
+    held_back: str = Field(
+        default="POST /file*",
+        description="For a gate, the calls that take the right to process: a method and a path "
+        "each, with commas between them; `*` is any method, or any part of a path.",
+    )
+
+    @field_validator("apikey")
+    @classmethod
+    def _is_an_apikey(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not _APIKEY.fullmatch(key.get_secret_value()):
+            raise ValueError("it has 36 characters, each of 0-9 and a-f")
+        return key
 
     @field_validator("key")
     @classmethod

@@ -10,7 +10,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from hotslot.licensefiles import KeyFolder, KeyFolderError
+from hotslot.licensefiles import KeyFolder, KeyFolderError, Keys
 from hotslot.licensefiles.keys import key_id, public_pem
 from hotslot.node.atomic_file import write_private
 from hotslot.node.backend import LeaseSource
@@ -35,7 +35,16 @@ class TrustedKeys:
         self._folder = KeyFolder(self._path, required=given is not None)
         self._takes_first = given is None
         if given is not None:
-            self._folder.read()
+            self.read()
+
+    def read(self) -> Keys:
+        """All that are there now.
+
+        Raises:
+            KeyFolderError: they can't be read.
+
+        """
+        return self._folder.read()
 
     def find(self, kid: str) -> Ed25519PublicKey:
         """The key of this id.
@@ -45,7 +54,7 @@ class TrustedKeys:
 
         """
         try:
-            keys = self._folder.read()
+            keys = self.read()
         except KeyFolderError as error:
             raise LeaseRefusedError(f"the trusted keys can't be read: {error}") from None
         listed = keys.find(kid)
@@ -74,7 +83,7 @@ class TrustedKeys:
 
     def _is_empty(self) -> bool:
         try:
-            return not self._folder.read().listed
+            return not self.read().listed
         except KeyFolderError:
             return False  # `find` says what is wrong
 
