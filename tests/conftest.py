@@ -1,6 +1,8 @@
 """What all tests share: one PostgreSQL, a fresh database where wanted, one server for reads."""
 
 import itertools
+import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -10,13 +12,24 @@ import pytest
 import structlog
 from psycopg.conninfo import make_conninfo
 
+from hotslot.cli.main import run
 from hotslot.leases import schema as leases
 from hotslot.ledger import schema
 from hotslot.ledger.postgres import EmbeddedPostgres
 from projections.install import install
+from tests.command_line import Ended, Hotslot
 from tests.serving import Server, serving
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_settings_from_outside() -> Iterator[None]:
+    """Nothing that is set where the tests are run has a say in them."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in [each for each in os.environ if each.startswith("HOTSLOT_")]:
+            patched.delenv(name)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +37,24 @@ def logs_of_its_own() -> Iterator[None]:
     """A command that was run in this process has its logs go to what the test captured."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def hotslot(capsys: pytest.CaptureFixture[str]) -> Hotslot:
+    """Runs commands in this process."""
+
+    def call(*arguments: str, **variables: str) -> Ended:
+        capsys.readouterr()  # what the test itself printed before
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(sys, "argv", ["hotslot", *arguments])
+            for name, value in variables.items():
+                patched.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                run()
+        out, err = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), out, err)
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,5 @@
 """Where the keys of license files are: what is wrong with that is said when the server starts."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,25 +9,25 @@ from hotslot.api.worker import environment_for_workers
 from hotslot.settings import Settings
 from tests.api.calls import Caller, done
 from tests.api.sites import key_folder
-from tests.serving import START_LIMIT, serving
+from tests.command_line import Ended, Hotslot
+from tests.serving import serving
 
-Ended = subprocess.CompletedProcess[str]
 PEM_LINE = 64
 """Characters of the line that holds an Ed25519 private key, in PKCS #8."""
 
 
-def serve(*flags: str, **settings: str) -> Ended:
+Serve = Callable[..., Ended]
+
+
+@pytest.fixture
+def serve(hotslot: Hotslot) -> Serve:
     """A server that can't start. It is asked for a database that is not there, to be sure."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith("HOTSLOT_")}
-    nowhere = {"HOTSLOT_PORT": "0", "HOTSLOT_DATABASE_URL": "postgresql://127.0.0.1:1/none"}
-    return subprocess.run(
-        [sys.executable, "-m", "hotslot", "serve", *flags],
-        env={**others, **nowhere, **settings},
-        capture_output=True,
-        text=True,
-        timeout=START_LIMIT,
-        check=False,
-    )
+
+    def serve(*flags: str, **settings: str) -> Ended:
+        nowhere = {"HOTSLOT_PORT": "0", "HOTSLOT_DATABASE_URL": "postgresql://127.0.0.1:1/none"}
+        return hotslot("serve", *flags, **{**nowhere, **settings})
+
+    return serve
 
 
 Spoil = Callable[[Path], object]
@@ -65,37 +62,39 @@ WRONG: list[tuple[Spoil, Sequence[str]]] = [
 
 @pytest.mark.parametrize("setting", ["HOTSLOT_SIGNING_KEYS", "HOTSLOT_TRUSTED_KEYS"])
 @pytest.mark.parametrize(("spoil", "words"), WRONG, ids=[each[0].__name__ for each in WRONG])
-def test_keys_that_cannot_be_used(tmp_path: Path, setting: str, spoil: Spoil, words: Sequence[str]):
+def test_keys_that_cannot_be_used(
+    serve: Serve, tmp_path: Path, setting: str, spoil: Spoil, words: Sequence[str]
+):
     path = tmp_path / "keys"
     spoil(path)
     ended = serve(**{setting: str(path)})
-    assert ended.returncode == 1
-    assert ended.stderr.startswith(f"The server can't run. {setting}: ")
-    assert str(path) in ended.stderr
+    assert ended.status == 1
+    assert ended.err.startswith(f"The server can't run. {setting}: ")
+    assert str(path) in ended.err
     for word in words:
-        assert word in ended.stderr
-    assert "Traceback" not in ended.stderr
+        assert word in ended.err
+    assert "Traceback" not in ended.err
     lines = [line for file in path.glob("*.pem") for line in file.read_text().splitlines()]
-    assert [line for line in lines if len(line) == PEM_LINE and line in ended.stderr] == []
+    assert [line for line in lines if len(line) == PEM_LINE and line in ended.err] == []
 
 
 @pytest.mark.parametrize("flag", ["--signing-keys", "--trusted-keys"])
-def test_the_flag_stands_for_the_setting(tmp_path: Path, flag: str):
+def test_the_flag_stands_for_the_setting(serve: Serve, tmp_path: Path, flag: str):
     setting = "HOTSLOT_" + flag.removeprefix("--").upper().replace("-", "_")
     ended = serve(flag, str(tmp_path / "none"), **{setting: str(tmp_path)})
-    assert (ended.returncode, f"{setting}: " in ended.stderr) == (1, True)
+    assert (ended.status, f"{setting}: " in ended.err) == (1, True)
 
 
-def test_keys_of_the_data_directory_that_cannot_be_used(tmp_path: Path):
+def test_keys_of_the_data_directory_that_cannot_be_used(serve: Serve, tmp_path: Path):
     a_key_cut_short(tmp_path / "signing-keys")
     ended = serve(HOTSLOT_DATA_DIR=str(tmp_path))
-    assert (ended.returncode, "HOTSLOT_SIGNING_KEYS: " in ended.stderr) == (1, True)
+    assert (ended.status, "HOTSLOT_SIGNING_KEYS: " in ended.err) == (1, True)
 
 
-def test_without_any_setting_there_need_be_no_keys(tmp_path: Path):
+def test_without_any_setting_there_need_be_no_keys(serve: Serve, tmp_path: Path):
     # It goes on to the database, which is not there.
     ended = serve(HOTSLOT_DATA_DIR=str(tmp_path), HOTSLOT_TRUSTED_KEYS="")
-    assert "KEYS" not in ended.stderr
+    assert "KEYS" not in ended.err
 
 
 def test_one_file_of_a_key_serves(new_database: Callable[[], str], tmp_path: Path):

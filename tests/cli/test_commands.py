@@ -3,8 +3,9 @@
 import pytest
 
 from tests.cli.answers import deployment, license_
-from tests.cli.conftest import KEY, Hotslot
+from tests.cli.conftest import KEY
 from tests.cli.stub import Stub
+from tests.command_line import Hotslot
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from hotslot.cli.demo.narrator import Narrator, StoryError
 from hotslot.cli.demo.offline import OfflineStory
 from hotslot.cli.demo.server import DemoServerError, serving
 from tests.cli.answers import deployment
-from tests.cli.conftest import Hotslot
 from tests.cli.stub import Stub
+from tests.command_line import Hotslot
 
 FILE = f'slots: "1"\nvalue: "{"A" * 90}"\n'
 

@@ -6,8 +6,8 @@ import pytest
 
 from hotslot.cli.client import Client
 from tests.cli.answers import REFUSAL, deployment
-from tests.cli.conftest import Hotslot
 from tests.cli.stub import Stub
+from tests.command_line import Hotslot
 
 
 def test_a_refusal_ends_with_1_and_gives_code_and_remedies(hotslot: Hotslot, stub: Stub) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.answers import deployment
-from tests.cli.conftest import Hotslot
 from tests.cli.stub import Stub
+from tests.command_line import Hotslot
 
 FILE = '# A license file.\nformat: "hotslot-license-file/1"\ncustomer: "Größe GmbH"\n'
 YAML = "application/yaml; charset=utf-8"

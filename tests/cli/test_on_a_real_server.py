@@ -15,7 +15,7 @@ import pytest
 
 from hotslot.cli.demo.scenes import REASON
 from hotslot.cli.demo.server import Server, serving
-from tests.cli.conftest import Hotslot
+from tests.command_line import Hotslot
 
 PATIENCE_S = 120.0
 

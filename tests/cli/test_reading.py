@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 from tests.cli.answers import deployment, entry, license_, procedure, tenure
-from tests.cli.conftest import Hotslot
 from tests.cli.stub import Stub
+from tests.command_line import Hotslot
 
 NO_PROCEDURES: dict[str, Any] = {"procedures": [], "next": None}
 LONG_ID = "core-" + "0123456789" * 12

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from hotslot.settings import Settings
-from tests.cli.conftest import Hotslot
+from tests.command_line import Hotslot
 
 
 @pytest.mark.parametrize("command", ["serve", "project", "projections check"])

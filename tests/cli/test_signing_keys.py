@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hotslot.licensefiles import KeyFolder, SigningKey
-from tests.cli.conftest import Hotslot
+from tests.command_line import Hotslot
 
 ID = r"[A-Za-z0-9_-]{43}"
 
