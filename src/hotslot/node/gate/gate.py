@@ -124,7 +124,7 @@ def _path(scope: Scope) -> str:
     if scope["method"].upper() in ("CONNECT", "TRACE"):
         raise CallRefusedError(405, "This method is not passed on by the gate.")
     for name, value in scope["headers"]:
-        if name.lower() == b"upgrade" and value.strip().lower() == b"websocket":
+        if name.lower() == b"upgrade" and b"websocket" in value.lower():
             raise CallRefusedError(501, _NO_WEBSOCKETS)
     return read_path(scope["raw_path"])
 
