@@ -277,19 +277,19 @@ def test_a_deployment_that_took_a_lease_shows_when(hotslot: Any, stub: Stub) -> 
     assert (found.seen_at, found.stale) == (AT, True)
 
 
-@pytest.mark.parametrize("processing", [True, False])
+@pytest.mark.parametrize("said", [{"processing": True}, {"processing": False}, {}])
 def test_a_lease_says_what_the_instance_does_and_is_no_command(
-    hotslot: Any, stub: Stub, processing: bool
+    hotslot: Any, stub: Stub, said: dict[str, bool]
 ) -> None:
     stub.answer("POST", "/v1/deployments/d/lease", LEASE)
-    lease = hotslot.deployments.lease("d", processing=processing)
+    lease = hotslot.deployments.lease("d", **said)
     assert type(lease) is Lease
     assert lease.rights == {"engines.download", "administer"}
     assert lease.waits_for is not None
     assert lease.waits_for.deployment == "core-a"
     assert lease.waits_for.until == datetime(2026, 3, 1, 10, 0, 31, tzinfo=UTC)
     (asked,) = stub.asked
-    assert asked.body == {"processing": processing}
+    assert asked.body == said
     assert "idempotency-key" not in asked.headers
 
 

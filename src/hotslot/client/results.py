@@ -127,7 +127,7 @@ class Nomination(Struct, frozen=True):
     dry_run: bool
 
 
-class WaitsFor(Struct, frozen=True):
+class Awaited(Struct, frozen=True):
     """Whose lease has to be over before this deployment may process, and when it is at the latest.
 
     `until` is None when that is not known.
@@ -153,7 +153,7 @@ class Lease(Struct, frozen=True, kw_only=True):
     position: int
     issued_at: datetime
     expires_at: datetime
-    waits_for: WaitsFor | None = None
+    waits_for: Awaited | None = None
 
     def __repr__(self) -> str:
         return (

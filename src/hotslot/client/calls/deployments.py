@@ -100,16 +100,17 @@ def get(deployment: str, *, as_of: int | datetime | None = None) -> Call[Deploym
     return reading(path_of(_ROOM, deployment), _DEPLOYMENT, as_of=moment(as_of))
 
 
-def lease(deployment: str, *, processing: bool = False) -> Call[Lease]:
+def lease(deployment: str, *, processing: bool | None = None) -> Call[Lease]:
     """Take a lease, for the deployment itself to call again and again. Gives a `Lease`.
 
-    `processing` is what it does at this moment: a released one that says False has stood down.
-    Raises `Refused` with the code `not-licensed` when it holds no role.
+    `processing` is whether it processes at this moment, or may begin to by the lease that it has:
+    False from one that was released says that it has stood down, and is relied on. None says
+    nothing. Raises `Refused` with the code `not-licensed` when it holds no role.
     """
     # No command: every lease is a new one, so there is nothing to carry out only once.
     return Call(
         method="POST",
         path=path_of(_ROOM, deployment, "lease"),
         read=_LEASE,
-        body={"processing": processing},
+        body=given(processing=processing),
     )
