@@ -48,6 +48,8 @@ class Product:
 
     handler: Handler = echo
     calls: list[str] = field(default_factory=list)
+    got: asyncio.Event = field(default_factory=asyncio.Event)
+    """For handlers: something of the call has come."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """The product has noticed that nobody wants its answer any more, or is done."""
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from tests.node.gate.products import Gated, Product, gated, status_of
@@ -12,22 +13,18 @@ HALF_A_FILE = b"POST /file HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf
 A_FILE = HALF_A_FILE + b"other"
 
 
-async def _until_left(product, scope, receive, send):
+async def _until_left(product: Product, _: Scope, receive: Receive, send: Send) -> None:
     """A product that is at work for as long as somebody waits for it."""
     while (await receive())["type"] != "http.disconnect":
         product.got.set()
 
 
-async def _answering_until_left(product, scope, receive, send):
+async def _answering_until_left(
+    product: Product, scope: Scope, receive: Receive, send: Send
+) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"part", "more_body": True})
     await _until_left(product, scope, receive, send)
-
-
-def _product(handler):
-    product = Product(handler)
-    product.got = asyncio.Event()  # type: ignore[attr-defined]
-    return product
 
 
 async def _lose(node: Gated) -> None:
@@ -45,7 +42,7 @@ async def _noticed(node: Gated) -> None:
 @on_a_loop
 async def test_a_call_is_cut_off_when_the_right_is_lost(sent):
     with capture_logs() as logs:
-        async with gated(_product(_until_left)) as node:
+        async with gated(Product(_until_left)) as node:
             async with node.raw(sent) as (reader, _):
                 await asyncio.wait_for(node.product.got.wait(), LIMIT)
                 await _lose(node)
@@ -57,7 +54,7 @@ async def test_a_call_is_cut_off_when_the_right_is_lost(sent):
 
 @on_a_loop
 async def test_an_answer_is_cut_off_when_the_right_is_lost():
-    async with gated(_product(_answering_until_left)) as node, node.raw(A_FILE) as (reader, _):
+    async with gated(Product(_answering_until_left)) as node, node.raw(A_FILE) as (reader, _):
         assert await status_of(reader) == 200
         await reader.readuntil(b"part")
         await _lose(node)
@@ -76,7 +73,7 @@ async def test_bytes_that_come_after_the_loss_go_nowhere():
             came.append(message["body"])
             product.got.set()
 
-    async with gated(_product(handler)) as node:
+    async with gated(Product(handler)) as node:
         async with node.raw(HALF_A_FILE) as (reader, writer):
             await asyncio.wait_for(node.product.got.wait(), LIMIT)
             node.stand.now = standing(term=8)
@@ -94,7 +91,7 @@ async def test_an_answer_that_comes_after_the_loss_is_not_given():
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"a verdict"})
 
-    async with gated(_product(handler)) as node:
+    async with gated(Product(handler)) as node:
         response = await node.client.post("/file", content=b"x")
         assert response.status_code == 503
         assert "verdict" not in response.text
@@ -110,7 +107,7 @@ async def test_what_is_not_processing_goes_on_when_the_right_is_lost():
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"settings"})
 
-    async with gated(_product(handler)) as node:
+    async with gated(Product(handler)) as node:
         call = asyncio.create_task(node.client.get("/admin/config"))
         await asyncio.wait_for(node.product.got.wait(), LIMIT)
         await _lose(node)
@@ -122,7 +119,7 @@ async def test_what_is_not_processing_goes_on_when_the_right_is_lost():
 @pytest.mark.parametrize("sent", [HALF_A_FILE, A_FILE], ids=["while it comes", "while it is done"])
 @on_a_loop
 async def test_a_client_that_leaves_ends_the_call_to_the_product(path, sent):
-    async with gated(_product(_until_left)) as node:
+    async with gated(Product(_until_left)) as node:
         async with node.raw(sent.replace(b"/file", path)):
             await asyncio.wait_for(node.product.got.wait(), LIMIT)
         await _noticed(node)
@@ -139,7 +136,7 @@ async def test_a_client_that_leaves_ends_an_answer_without_end():
             await send(body)
             await asyncio.sleep(0)
 
-    async with gated(_product(endless)) as node:
+    async with gated(Product(endless)) as node:
         async with node.client.stream("GET", "/x") as response:
             assert await anext(response.aiter_raw())
         await _noticed(node)
@@ -147,7 +144,7 @@ async def test_a_client_that_leaves_ends_an_answer_without_end():
 
 @on_a_loop
 async def test_after_a_cut_the_gate_serves_on():
-    async with gated(_product(_until_left)) as node:
+    async with gated(Product(_until_left)) as node:
         async with node.raw(A_FILE) as (reader, _):
             await asyncio.wait_for(node.product.got.wait(), LIMIT)
             await _lose(node)

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import hashlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -320,7 +321,7 @@ async def test_websockets_are_refused_where_the_server_knows_them(extended):
     async def send(message):
         sent.append(message)
 
-    extensions = {"websocket.http.response": {}} if extended else {}
+    extensions: dict[str, Any] = {"websocket.http.response": {}} if extended else {}
     gate = Gate("http://127.0.0.1:1", RightToProcess(Stand()))
     await gate({"type": "websocket", "extensions": extensions}, receive, send)
     if extended:

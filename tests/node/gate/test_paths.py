@@ -3,6 +3,7 @@
 import posixpath
 import re
 import unicodedata
+from collections.abc import Callable
 from urllib.parse import unquote, unquote_to_bytes
 
 import pytest
@@ -112,7 +113,7 @@ def test_other_paths_pass(raw):
 
 def _readings(raw: bytes) -> set[str]:
     """What programs are known to make of a path, and of what others have made of it."""
-    readers = [
+    readers: list[Callable[[str], str]] = [
         lambda path: unquote(path, errors="replace"),
         lambda path: path.replace("\\", "/"),
         lambda path: re.sub(r"/{2,}", "/", path),
