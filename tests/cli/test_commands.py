@@ -38,6 +38,11 @@ from tests.command_line import Hotslot
             "POST /v1/licenses/l/resize",
             {"slots": 3, "reason": "why"},
         ),
+        (
+            "license lease l 5",
+            "POST /v1/licenses/l/lease-duration",
+            {"seconds": 5, "reason": "why"},
+        ),
         ("license suspend l", "POST /v1/licenses/l/suspension", {"reason": "why"}),
         ("license reinstate l", "POST /v1/licenses/l/reinstatement", {"reason": "why"}),
         ("license revoke l", "POST /v1/licenses/l/revocation", {"reason": "why"}),
@@ -55,6 +60,11 @@ from tests.command_line import Hotslot
             "nominate d --replaces a --dry-run",
             "POST /v1/deployments/d/nomination",
             {"replaces": "a", "dry_run": True, "reason": "why"},
+        ),
+        (
+            "nominate d --wait-for-release",
+            "POST /v1/deployments/d/nomination",
+            {"dry_run": False, "wait_for_release": True, "reason": "why"},
         ),
         (
             "keys create --role node --customer c --deployment d --id k",
@@ -149,6 +159,22 @@ def test_a_nomination_says_whom_it_replaced(
     }
     stub.answer("POST", "/v1/deployments/core-b/nomination", nomination)
     assert says in hotslot("nominate", "core-b").out
+
+
+@pytest.mark.parametrize("process", [True, False])
+def test_a_nomination_says_if_the_new_one_has_to_wait(
+    hotslot: Hotslot, stub: Stub, process: bool
+) -> None:
+    nomination = {
+        "deployment": deployment(role="active", capabilities={"process": process}),
+        "replaced": deployment("core-a", role="unlicensed"),
+        "license": license_(),
+        "position": 4,
+        "dry_run": False,
+    }
+    stub.answer("POST", "/v1/deployments/core-b/nomination", nomination)
+    said = hotslot("nominate", "core-b", "--wait-for-release").out
+    assert ("It may not process yet" in said) != process
 
 
 def test_a_given_idempotency_key_is_sent(hotslot: Hotslot, stub: Stub) -> None:

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from tests.cli.answers import deployment, entry, license_, procedure, tenure
+from tests.cli.answers import SINCE, deployment, entry, license_, procedure, tenure
 from tests.cli.stub import Stub
 from tests.command_line import Hotslot
 
@@ -44,6 +44,22 @@ def test_status_of_an_id_that_is_no_license_is_that_of_the_deployment(
     assert json.loads(ended.out) == deployment()
     assert [asked.path for asked in stub.asked] == ["/v1/licenses/core-b", "/v1/deployments/core-b"]
     assert stub.asked[1].query["as_of"] == "2026-03-01T10:00:00+00:00"
+
+
+def test_status_shows_when_a_deployment_was_seen_and_until_when_its_lease_lasts(
+    hotslot: Hotslot, stub: Stub
+) -> None:
+    lease = {"seen_at": SINCE, "expires_at": "2026-03-01T10:01:00.500000Z", "stale": False}
+    stub.answer("GET", "/v1/deployments/core-b", deployment())
+    stub.answer("GET", "/v1/deployments/core-b", deployment(lease=lease))
+    stub.answer("GET", "/v1/deployments/core-b", deployment(lease=lease | {"stale": True}))
+    assert "lease" not in hotslot("status", "core-b").out
+    held = hotslot("status", "core-b").out
+    assert re.search(r"seen \(UTC\) +2026-03-01 10:00:00.123 ", held)
+    assert re.search(r"lease until \(UTC\) +2026-03-01 10:01:00.500 ", held)
+    assert "stale" not in held
+    ran_out = hotslot("status", "core-b").out
+    assert re.search(r"lease until .* 10:01:00.500, stale: it ran out", ran_out)
 
 
 def test_status_of_an_id_that_was_never_seen_says_so(hotslot: Hotslot, stub: Stub) -> None:

@@ -31,10 +31,22 @@ def show_deployment(console: Console, deployment: Json) -> None:
                 "position": deployment["position"],
                 "may": may,
                 "may not": may_not,
+                **_lease(deployment.get("lease")),
                 **({"as of": deployment["as_of"]} if deployment.get("as_of") is not None else {}),
             }
         )
     )
+
+
+def _lease(lease: Json | None) -> Json:
+    """Say when it was last seen, and until when it may go on by itself."""
+    if lease is None:
+        return {}
+    until = moment(lease["expires_at"])
+    return {
+        "seen (UTC)": moment(lease["seen_at"]),
+        "lease until (UTC)": f"{until}, stale: it ran out" if lease["stale"] else until,
+    }
 
 
 def _show_nomination(console: Console, nomination: Json) -> None:
@@ -48,6 +60,8 @@ def _show_nomination(console: Console, nomination: Json) -> None:
         say(console, "It took a free slot; nothing was replaced.")
     else:
         say(console, f"{cell(replaced['id'])} was released by it and is {replaced['role']}.")
+    if not deployment["capabilities"]["process"]:
+        say(console, "It may not process yet: a lease of the former one holds still.", "yellow")
     console.print()
     show_deployment(console, deployment)
 
@@ -137,9 +151,18 @@ def nominate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be, and change nothing.")
     ] = False,
+    wait_for_release: Annotated[
+        bool,
+        typer.Option(
+            "--wait-for-release",
+            help="Have it process only when the former one can't any more.",
+        ),
+    ] = False,
 ) -> Json:
     """Make a backup the active one; the former active one is released in the same step."""
     body: Json = {"dry_run": dry_run}
+    if wait_for_release:
+        body["wait_for_release"] = True
     if replaces is not None:
         body["replaces"] = replaces
     return session.command("POST", path("deployments", deployment, "nomination"), body)

@@ -204,6 +204,24 @@ def resize(session: Session, license_: LicenseArgument, *, slots: SlotsOption) -
     return session.command("POST", path("licenses", license_, "resize"), {"slots": slots})
 
 
+@acts(app, "lease", show_license)
+def lease(
+    session: Session,
+    license_: LicenseArgument,
+    seconds: Annotated[
+        int, typer.Argument(metavar="SECONDS", min=1, max=3600, help="From 1 to 3600.")
+    ],
+) -> Json:
+    """Set how long the leases of a license's deployments last.
+
+    So long a deployment goes on by itself, and so long a failover waits for one that is silent.
+    Leases that were given last as long as they did.
+    """
+    return session.command(
+        "POST", path("licenses", license_, "lease-duration"), {"seconds": seconds}
+    )
+
+
 @acts(app, "suspend", show_license)
 def suspend(session: Session, license_: LicenseArgument) -> Json:
     """Take a license's rights away until it is reinstated."""
