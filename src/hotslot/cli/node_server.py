@@ -57,9 +57,14 @@ def run(settings: NodeSettings) -> None:
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
+        password = node.access.new_password
         greeting = f"Hotslot node {node.deployment} listens on {address(settings.host, listener)}"
         # uvicorn raises the signal that ended it once more when it is done: what is ours ends then.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):
+            if password is not None:
+                greeting += (
+                    f"\nUser admin, password {password} (made just now, and shown this once)"
+                )
             _Server(config, greeting).run(sockets=[listener])
     typer.echo("Stopped.")

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from hotslot import __version__
 from hotslot.node import probes
-from hotslot.node.core_api import engines, files
+from hotslot.node.core_api import routes
 from hotslot.node.instance import Node
 
 
@@ -30,10 +30,8 @@ def create_app(node: Node) -> FastAPI:
     )
     app.state.node = node
     app.include_router(probes.router)
-    if node.gate is None:
-        app.include_router(engines.router)
-        app.include_router(files.router)
-    else:
+    routes.install(app, gate=node.gate is not None)
+    if node.gate is not None:
         # Last: it takes every call that is left.
         app.mount("/", node.gate)
     return app

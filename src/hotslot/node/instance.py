@@ -4,13 +4,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.requests import Request
 
 from hotslot.licensefiles import KeyFolderError
 from hotslot.node.clock import SystemClock
 from hotslot.node.connection import Connection
-from hotslot.node.engines import Engines
+from hotslot.node.core_api.access import Access
+from hotslot.node.core_api.accounts import Accounts
+from hotslot.node.core_api.license_facts import LicenseFacts
+from hotslot.node.engines import Engines, UpdateSettings
 from hotslot.node.gate import Gate
 from hotslot.node.identity import DataDirectory
 from hotslot.node.lease_keeper import LeaseKeeper
@@ -18,6 +22,7 @@ from hotslot.node.memory import Memory
 from hotslot.node.processing import Limits, Processing, RightToProcess
 from hotslot.node.registration import Registration
 from hotslot.node.settings import NodeSettings
+from hotslot.node.settings_store import Configuration, SettingsStore
 from hotslot.node.trusted_keys import TrustedKeys
 
 
@@ -38,6 +43,9 @@ class Node:
     connection: Connection
     keeper: LeaseKeeper
     registration: Registration
+    access: Access
+    license_facts: LicenseFacts
+    settings_store: SettingsStore
     engines: Engines | None
     processing: Processing | None
     gate: Gate | None
@@ -85,13 +93,21 @@ def assemble(settings: NodeSettings, directory: DataDirectory) -> Node:
     right = RightToProcess(keeper.standing)
     keeper.quiesce = right.quiesce
     gate = _gate(settings, right)
-    engines = processing = None
+    store = SettingsStore(directory.path / "settings.json")
+    accounts = engines = processing = None
     if gate is None:
         engines = Engines(
             directory.path / "engines",
             keeper.may,
             keys=keys.read,
             update_source=settings.update_source,
+        )
+        _follow(engines, store)
+        # Before a gate there are no logins: the product has its own.
+        accounts = Accounts(
+            directory.path / "users.json",
+            admin_password=settings.admin_password,
+            reader_password=settings.reader_password,
         )
         limits = Limits(file_bytes=settings.max_file_bytes)
         processing = Processing(directory.path / "files", deployment, right, engines, limits)
@@ -102,6 +118,9 @@ def assemble(settings: NodeSettings, directory: DataDirectory) -> Node:
         connection=connection,
         keeper=keeper,
         registration=Registration(deployment, connection, keeper, memory),
+        access=Access(accounts, settings.apikey),
+        license_facts=LicenseFacts(directory.path / "license.json", deployment, connection, keeper),
+        settings_store=store,
         engines=engines,
         processing=processing,
         gate=gate,
@@ -113,6 +132,23 @@ def node_of(request: Request) -> Node:
     node = request.app.state.node
     assert isinstance(node, Node)
     return node
+
+
+def _follow(engines: Engines, store: SettingsStore) -> None:
+    """Have engines updated by the settings, as they are and as they will be."""
+
+    def configure(configuration: Configuration) -> None:
+        update = configuration.update
+        engines.configure(
+            UpdateSettings(
+                source=update.source,
+                period=update.autoupdateperiod,
+                folder=Path(update.pickupfolder) if update.pickupfolder else None,
+            )
+        )
+
+    configure(store.current)
+    store.listen(configure)
 
 
 def _gate(settings: NodeSettings, right: RightToProcess) -> Gate | None:

@@ -48,6 +48,16 @@ class NodeSettings(BaseSettings):
         description="The `apikey` header that is let into `/admin` without a login: 36 of "
         "`0-9a-f`. Unset, there are sessions only.",
     )
+    admin_password: SecretStr | None = Field(
+        default=None,
+        description="The password of the user `admin`, 8 to 1024 characters; given later, it "
+        "replaces the former one. Unset, one is made at the first start and printed this once.",
+    )
+    reader_password: SecretStr | None = Field(
+        default=None,
+        description="The password of the user `reader`, who may see everything under `/admin` and "
+        "change nothing. Unset, there is no such user.",
+    )
     update_source: str | None = Field(
         default=None,
         description="Where engines come from: a folder, or the URL of one, that `hotslot engines "
@@ -73,6 +83,13 @@ class NodeSettings(BaseSettings):
         if key is not None and not _APIKEY.fullmatch(key.get_secret_value()):
             raise ValueError("it has 36 characters, each of 0-9 and a-f")
         return key
+
+    @field_validator("admin_password", "reader_password")
+    @classmethod
+    def _is_a_password(cls, password: SecretStr | None) -> SecretStr | None:
+        if password is not None and not 8 <= len(password.get_secret_value()) <= 1024:  # noqa: PLR2004
+            raise ValueError("a password has 8 to 1024 characters")
+        return password
 
     @field_validator("key")
     @classmethod
