@@ -92,6 +92,29 @@ def test_standing_down_is_no_word_of_one_that_is_active_again(dsn: str):
     asyncio.run(go())
 
 
+def test_one_that_processes_goes_on_before_that_is_recorded_too(dsn: str):
+    """Another slot fails over between its first lease and the event that tells of it."""
+
+    async def go() -> None:
+        async with writing(dsn) as writer, giving(dsn) as desk:
+            await set_up(writer, "begun", "begun-a", "begun-b", "begun-d")
+            await do(writer, commands.ResizeLicense(license="begun", slots=2))
+            await do(writer, commands.Activate(deployment="begun-c", license="begun"))
+            leased(await desk.ask(asked("begun-c")))
+            for deployment, former in (("begun-b", "begun-a"), ("begun-d", "begun-c")):
+                nominate = commands.NominateBackup(
+                    deployment=deployment, replaces=former, wait_for_release=True
+                )
+                await do(writer, nominate)
+                lease = leased(await desk.ask(asked("begun-b")))
+                assert "process" in lease.rights
+            waiting = leased(await desk.ask(asked("begun-d"))).waits_for
+            assert waiting is not None
+            assert waiting.deployment == "begun-c"
+
+    asyncio.run(go())
+
+
 def test_what_is_asked_for_at_once_is_given_at_once(dsn: str):
     async def go() -> None:
         async with writing(dsn) as writer, giving(dsn) as desk:
