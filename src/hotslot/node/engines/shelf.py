@@ -110,14 +110,15 @@ class Shelf:
         sync_folder(self._folder)
         link, version = engine / _CURRENT, engine / digest
         before = link.readlink().name if link.is_symlink() else None
-        if version.exists():  # it was in use once, and may have been damaged since
-            shutil.rmtree(version)
-        staging.rename(version)
-        sync_folder(engine)
+        if not self._is_whole(version):
+            if version.exists():  # it was in use once, and was damaged since
+                shutil.rmtree(version)
+            staging.rename(version)
+            sync_folder(engine)
         _point(link, digest)
         # The one before stays, for the case that this one is damaged on the disk.
         for old in engine.iterdir():
-            if old.is_dir() and old.name not in (_CURRENT, digest, before):
+            if before != digest and old.name not in (_CURRENT, digest, before):
                 shutil.rmtree(old, ignore_errors=True)
 
     def _load(self, engine: Path, current: str) -> Loaded:
@@ -132,6 +133,13 @@ class Shelf:
                     "used, if there is one. It is deployed anew at the next update."
                 )
         return Loaded(None, complaint)
+
+    def _is_whole(self, version: Path) -> bool:
+        try:
+            self._load_version(version)
+        except (ContentInvalidError, OSError):
+            return False
+        return True
 
     def _load_version(self, version: Path) -> Deployed:
         manifest = read_manifest((version / MANIFEST).read_bytes(), None, self._limits)

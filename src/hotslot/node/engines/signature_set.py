@@ -15,7 +15,7 @@ SHORTEST, LONGEST = 8, 1024
 """Bytes of a pattern: a shorter one would be found everywhere."""
 MAX_BYTES = 64 << 20
 """Of all sets of an engine together: they are kept in memory."""
-MAX_PATTERNS = 100_000
+MAX_PATTERNS = 20_000
 
 _WORD = 4
 

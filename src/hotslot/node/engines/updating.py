@@ -119,10 +119,10 @@ class Updates:
             except NotAllowedError as error:
                 self._note("refused", str(error))
                 raise
-            except DownloadFailedError as error:
-                return self._note("download failed", str(error))
-            except (EngineError, KeyFolderError) as error:
+            except (ContentInvalidError, KeyFolderError) as error:
                 return self._note("content invalid", str(error))
+            except EngineError as error:
+                return self._note("download failed", str(error))
             if failed:
                 return self._note(*failed[0])
             return self._note("done")

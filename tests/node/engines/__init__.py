@@ -1,0 +1,1 @@
+"""Engines: published, taken in with distrust, deployed, and scanned with."""
