@@ -147,13 +147,32 @@ def test_a_role_given_on_the_backend_is_found_out(keeping: Keeping):
     asyncio.run(story())
 
 
-def test_a_machine_that_wakes_up_late_asks_soon(keeping: Keeping):
+@pytest.mark.parametrize("sleeps", ["machine", "virtual machine"])
+def test_one_that_wakes_up_without_its_lease_asks_at_once(keeping: Keeping, sleeps: str):
     async def story() -> None:
         async with running(keeping) as changes:
             await until(keeping.may_process)
-            keeping.clock.wall_now += 3600  # and the steady clock stood still
-            keeping.backend.refuses = OutOfReach("no network yet")
-            await pass_until(keeping, lambda: changes[-1].role == "unlicensed", 1)
+            asked = len(keeping.backend.asked)
+            if sleeps == "machine":
+                keeping.clock.suspend(3600)
+            else:
+                keeping.clock.wall_now += 3600  # and the steady clock stood still
+            assert not keeping.may_process()
+            await pass_until(keeping, lambda: len(keeping.backend.asked) > asked, 1.5)
+            assert keeping.may_process()
+            assert [each.role for each in changes] == ["active", "unlicensed", "active"]
+
+    asyncio.run(story())
+
+
+def test_one_that_slept_for_less_than_its_lease_renews_it_soon(keeping: Keeping):
+    async def story() -> None:
+        async with running(keeping):
+            await until(keeping.may_process)
+            asked = len(keeping.backend.asked)
+            keeping.clock.suspend(50)
+            await pass_until(keeping, lambda: len(keeping.backend.asked) > asked, 1.5)
+            assert keeping.may_process()
 
     asyncio.run(story())
 

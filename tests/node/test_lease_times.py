@@ -211,11 +211,20 @@ def test_after_a_reboot_it_lasts_as_long_as_the_wall_clock_says(keeping: Keeping
     assert not keeping.may_process()
 
 
-def test_without_a_boot_to_count_from_no_count_is_trusted(keeping: Keeping):
-    """Two machines that can't be told apart: the count of one says nothing on the other."""
-    keeping.clock.boot = None
+@pytest.mark.parametrize(
+    ("boot", "elapsed"),
+    [
+        (None, +1),  # two machines, or two boots, that can't be told apart
+        ("a boot", -1),  # a count that ran backwards is another machine's
+    ],
+)
+def test_a_count_that_tells_nothing_is_not_trusted(
+    keeping: Keeping, boot: str | None, elapsed: float
+):
+    keeping.clock.boot = boot
     leased(keeping)
-    keeping.clock.wall_now += 60
+    keeping.clock.elapsed_now += elapsed
+    keeping.clock.wall_now -= 1
 
     keeping.start()
 

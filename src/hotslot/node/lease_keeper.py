@@ -159,11 +159,18 @@ class LeaseKeeper:
         while True:
             lease = self._memory.content.lease
             left = _LOOK_SECONDS if lease is None else self._left_of(lease)
+            if left <= 0 and self._failures == 0:
+                # The end came sooner than the renewal: the machine slept, or its clock was set.
+                self._ask_at_once()
             self._changed.clear()
             await self._clock.wait(
                 self._changed, left if 0 < left < _LOOK_SECONDS else _LOOK_SECONDS
             )
             self._notice()
+
+    def _ask_at_once(self) -> None:
+        self._due = self._clock.elapsed()
+        self._hurry.set()
 
     async def _renew(self) -> None:
         self._notice()
@@ -324,8 +331,7 @@ class LeaseKeeper:
         finally:
             self._settling = None
         if not self._processing:
-            self._due = self._clock.elapsed()
-            self._hurry.set()
+            self._ask_at_once()
 
     async def _quiet(self) -> None:
         await self.quiesce()
