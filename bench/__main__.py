@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from rich.console import Console
 
-from bench import commands, following, machine, nomination, reads
+from bench import commands, following, leases, machine, nomination, reads
 from bench.commands import Pace
 from bench.nomination import Size
 from bench.report import Report, Row, show, write
@@ -61,6 +61,7 @@ def parts(effort: Effort) -> dict[str, Part]:
     return {
         "commands": partial(commands.run, effort.commands),
         "reads": partial(reads.run, effort.reads),
+        "leases": partial(leases.run, effort.commands),
         "following": partial(following.run, effort.catch_up_events, effort.commands),
         "nomination": partial(nomination.run, effort.nomination),
     }

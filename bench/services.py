@@ -50,16 +50,17 @@ class Bench:
         return url
 
     @contextmanager
-    def peer(self, module: str, database_url: str) -> Iterator[int]:
+    def peer(self, module: str, database_url: str, *more: str) -> Iterator[int]:
         """Run a peer and yield its port."""
-        command = [sys.executable, "-m", f"bench.peers.{module}", database_url]
+        command = [sys.executable, "-m", f"bench.peers.{module}", database_url, *more]
         with self._running(module, command, {}, PEER_READY) as port:
             yield port
 
     @contextmanager
-    def hotslot(self, database_url: str) -> Iterator[int]:
+    def hotslot(self, database_url: str, **more: str) -> Iterator[int]:
         """Run Hotslot in one process, as `hotslot serve` does, and yield its port."""
         settings = {
+            **more,
             "HOTSLOT_DATABASE_URL": database_url,
             "HOTSLOT_PORT": "0",
             "HOTSLOT_WORKERS": "1",

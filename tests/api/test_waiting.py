@@ -137,6 +137,17 @@ def test_it_does_not_wait_for_those_who_hold_a_slot(world: World):
     assert world.waits_for(b) is None
 
 
+def test_it_does_not_wait_for_those_who_came_after_it(world: World):
+    a, (b, c, _) = world.active, world.backups
+    done(world.api.lease(a))
+    nominate(world, b)
+    done(world.api.unregister(c))
+    done(world.api.activate(c, world.license))
+    done(world.api.lease(c))
+    done(world.api.deactivate(c))
+    assert world.waits_for(b) == a
+
+
 def test_once_it_processes_nothing_holds_it_back(world: World):
     """A failover on the other slot does not take the right from one that has it."""
     a, (b, c, d) = world.active, world.backups

@@ -20,7 +20,7 @@ def example(language: str) -> str:
 
 def write(connection: psycopg.Connection[Any], statement: str, term: int) -> bool:
     """Whether the database lets somebody of that term write."""
-    row = connection.execute(statement.replace("'scanner', 7", f"'scanner', {term}")).fetchone()  # type: ignore[arg-type]
+    row = connection.execute(statement.replace("'scanner', 7", f"'scanner', {term}")).fetchone()
     return row is not None
 
 
