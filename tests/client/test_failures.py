@@ -183,6 +183,22 @@ def test_a_server_that_says_nothing_is_given_up_on(connect: Connect, silent: str
     assert raised.value.repeat_with == "once-1"
 
 
+@pytest.mark.parametrize(
+    "failure", [httpx.ConnectError("refused"), httpx.ReadTimeout("late"), httpx.ConnectTimeout("")]
+)
+def test_only_a_connection_that_dropped_is_tried_once_more(failure: httpx.RequestError) -> None:
+    with pytest.raises(OutOfReach) as raised:
+        answered(licenses.suspend("l", idempotency_key="once-1"), failure)
+    assert raised.value.repeat_with == "once-1"
+
+
+def test_an_answer_that_can_not_be_unpacked_is_none(hotslot: Any, stub: Stub) -> None:
+    stub.answer("GET", "/v1/licenses/l", license_("l"))
+    stub._answers["GET", "/v1/licenses/l"][0][2]["Content-Encoding"] = "gzip"
+    with pytest.raises(OutOfReach, match="incorrect header check"):
+        hotslot.licenses.get("l")
+
+
 def test_a_read_ahead_of_its_view_is_asked_again(hotslot: Any, stub: Stub) -> None:
     for _ in range(3):
         stub.answer("GET", "/v1/deployments/d", BEHIND, 503)
