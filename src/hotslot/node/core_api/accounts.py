@@ -33,14 +33,20 @@ class User(msgspec.Struct, frozen=True):
 class _Hashed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     salt: bytes
     scrypt: bytes
-    n: int = _N
-    r: int = _R
-    p: int = _P
+    n: int
+    r: int
+    p: int
 
     @classmethod
     def of(cls, password: str) -> "_Hashed":
         salt = secrets.token_bytes(16)
-        return cls(salt=salt, scrypt=_scrypt(password, salt, _N, _R, _P))
+        return cls(salt=salt, scrypt=_scrypt(password, salt, _N, _R, _P), n=_N, r=_R, p=_P)
+
+    @classmethod
+    def of_nothing(cls) -> "_Hashed":
+        """What no password fits, and takes as long to find out."""
+        random = secrets.token_bytes
+        return cls(salt=random(16), scrypt=random(32), n=_N, r=_R, p=_P)
 
     def fits(self, password: str) -> bool:
         found = _scrypt(password, self.salt, self.n, self.r, self.p)
@@ -84,8 +90,7 @@ class Accounts:
                 User(READER, "read-only"),
                 _Hashed.of(reader_password.get_secret_value()),
             )
-        # Compared with when there is no such user: to find that out must take as long.
-        self._nobody = _Hashed(salt=secrets.token_bytes(16), scrypt=secrets.token_bytes(32))
+        self._nobody = _Hashed.of_nothing()
 
     def check(self, name: str, password: str) -> User | None:
         """The user, if there is one of this name with this password. It takes a while: a thread."""
