@@ -115,6 +115,30 @@ def test_one_that_processes_goes_on_before_that_is_recorded_too(dsn: str):
     asyncio.run(go())
 
 
+def test_what_is_kept_is_when_it_began_and_when_it_may_end_at_the_latest(dsn: str):
+    async def go() -> None:
+        async with writing(dsn) as writer, giving(dsn) as desk:
+            await set_up(writer, "kept", "kept-a")
+            first = leased(await desk.ask(asked("kept-a")))
+            await do(writer, commands.SetLease(license="kept", seconds=5))
+            last = leased(await desk.ask(asked("kept-a")))
+            assert last.expires_at < first.expires_at
+        with psycopg.connect(dsn) as connection:
+            row = connection.execute(
+                "SELECT seen_at, expires_at, processes_since, processes_until, stood_down_at"
+                " FROM leases.leases WHERE license = 'kept'"
+            ).fetchone()
+        assert row == (
+            last.issued_at,
+            last.expires_at,
+            first.issued_at,
+            first.expires_at,
+            None,
+        )
+
+    asyncio.run(go())
+
+
 def test_what_is_asked_for_at_once_is_given_at_once(dsn: str):
     async def go() -> None:
         async with writing(dsn) as writer, giving(dsn) as desk:
