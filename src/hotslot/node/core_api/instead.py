@@ -7,6 +7,7 @@ _REGISTER = "register it as a backup: POST /admin/license/backup"
 _UNREGISTER = "unregister it: DELETE /admin/license/backup"
 _DEACTIVATE = "deactivate it: POST /admin/license/deactivation"
 _ACTIVATE = "activate it: POST /admin/license/activation, or POST /admin/license with a license.yml"
+_GIVE_UP = f"If it is active, {_DEACTIVATE}. If it is a backup, {_UNREGISTER}."
 _ASK_VENDOR = "Have the vendor of the license see to it, and repeat this call."
 
 _BY_CODE = {
@@ -16,9 +17,10 @@ _BY_CODE = {
         f"then, here, {_UNREGISTER}; and then activate it: POST /admin/license with a license.yml "
         "that is not bound to another deployment."
     ),
-    "bound-to-another-license": (
-        f"If this instance is active, {_DEACTIVATE}. If it is a backup, {_UNREGISTER}. Then repeat "
-        "this call."
+    "bound-to-another-license": f"{_GIVE_UP} Then repeat this call.",
+    # The activation key of one license does not get to see who holds a role on another.
+    "unknown-deployment": (
+        f"This instance may hold a role on another license. {_GIVE_UP} Then repeat this call."
     ),
     "no-free-slot": (
         "Deactivate an instance that holds a slot (POST /admin/license/deactivation there) and "
