@@ -1,14 +1,17 @@
 """Leases: what they say, who gets one, and what becomes known by them."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 
+from hotslot.licensefiles import KeyFolder
 from tests.api.calls import Caller, done, eventually, in_a_moment, problem, refused, until_expired
 from tests.api.conftest import KeyOf
+from tests.serving import serving
 
 Unique = Callable[[str], str]
 
@@ -279,6 +282,28 @@ def test_an_activation_key_gets_leases_under_its_license(
     done(caller.deactivate(own))
     refused(caller.lease(own, processing=False), 409, "not-licensed")
     assert ("deployment.stood-down", 1) in events_of(api, own)
+
+
+def test_without_a_key_to_sign_with_none_is_given(
+    new_database: Callable[[], str], tmp_path: Path, unique: Unique
+):
+    keys = KeyFolder(tmp_path / "signing-keys")
+    with (
+        serving(new_database(), HOTSLOT_DATA_DIR=str(tmp_path)) as server,
+        server.client() as http,
+    ):
+        api, a = Caller(http), unique("a")
+        done(api.activate(a, api.issued()))
+        told = problem(api.lease(a), 503, "no-signing-key")
+        assert "hotslot keys generate-signing" in told["detail"]
+        assert events_of(api, a) == []
+        assert "lease" not in api.deployment(a)
+        keys.generate(datetime.now(UTC))
+        eventually(lambda: api.lease(a).status_code == 200)
+        first = jwt.get_unverified_header(done(api.lease(a))["token"])["kid"]
+        keys.generate(datetime.now(UTC) + timedelta(seconds=1))
+        eventually(lambda: first != jwt.get_unverified_header(done(api.lease(a))["token"])["kid"])
+        claims_of(api, done(api.lease(a))["token"])
 
 
 def test_they_are_counted(api: Caller, pair: tuple[str, str, str], unique: Unique):

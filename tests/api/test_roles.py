@@ -60,6 +60,9 @@ ROUTES: dict[str, Route] = {
     "POST /v1/licenses/{id}/revocation": Route(
         {ADMIN}, lambda c, s: c.change(s.license, "revocation")
     ),
+    "POST /v1/licenses/{id}/lease-duration": Route(
+        {ADMIN}, lambda c, s: c.change(s.license, "lease-duration", seconds=5)
+    ),
     "GET /v1/licenses/{id}/deployments": Route(
         READ_LICENSE, lambda c, s: c.http.get(f"/v1/licenses/{s.license}/deployments")
     ),
@@ -80,6 +83,7 @@ ROUTES: dict[str, Route] = {
     "POST /v1/deployments/{deployment}/nomination": Route(
         ACT, lambda c, s: c.nominate(s.d), "backup"
     ),
+    "POST /v1/deployments/{deployment}/lease": Route(ACT, lambda c, s: c.lease(s.d), "active"),
     "GET /v1/deployments/{deployment}": Route(
         READ_DEPLOYMENT, lambda c, s: c.http.get(f"/v1/deployments/{s.d}"), "backup"
     ),

@@ -74,6 +74,8 @@ def every_command(
             caller.unregister(d, headers),
             caller.nominate(d, headers),
             caller.nominate(d, headers, dry_run=True),
+            caller.lease(d, headers),
+            caller.lease(d, headers, processing=False),
         ]
     return asked
 
