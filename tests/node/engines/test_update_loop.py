@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hotslot.node.engines import UpdateSettings
-from hotslot.node.engines.sources import FolderSource
+from hotslot.node.engines.sources import FolderSource, Source
 from hotslot.node.engines.updating import FIRST_RETRY
 from tests.node.engines.material import ALL_RIGHTS, Site, package
 
@@ -116,12 +116,20 @@ def test_another_source_counts_at_once(site: Site, tmp_path: Path, monkeypatch: 
     site.source.rename(pickup)
     site.source.mkdir()
     site.engines.configure(UpdateSettings(source="manual"))
+    looks = []
+    real = site.engines._updates._source
+
+    def source() -> Source | None:
+        looks.append(real())
+        return looks[-1]
+
+    monkeypatch.setattr(site.engines._updates, "_source", source)
 
     async def steps() -> None:
-        await asyncio.sleep(SOON)
-        assert site.engines.last_update is None
+        await until(lambda: looks == [None])
         site.engines.configure(UpdateSettings(source="folder", folder=pickup))
         await until(lambda: serial(site) == 1)
+        assert looks[0] is None
 
     running(site, steps)
 
