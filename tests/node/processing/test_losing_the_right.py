@@ -91,6 +91,24 @@ async def test_quiesce_ends_an_upload_that_stands_still(tmp_path):
 
 @LOSSES
 @on_a_loop
+async def test_lost_before_the_file_is_accepted(tmp_path, lose, monkeypatch):
+    async with instance(tmp_path) as node:
+        write = Results.write
+
+        def write_and_lose(results: Results, report: Any) -> None:
+            write(results, report)
+            lose(node)
+
+        monkeypatch.setattr(Results, "write", write_and_lose)
+        assert (await node.client.post("/file", content=EICAR)).status_code == 503
+        await node.nothing_is_left()
+        for folder in ("results", "unseen"):
+            assert not list((tmp_path / folder).iterdir())
+        assert not node.engine.begun
+
+
+@LOSSES
+@on_a_loop
 async def test_lost_before_the_scan_begins(tmp_path, lose):
     async with instance(tmp_path, Engine(hold=True), scans=1) as node:
         first = await node.send(b"first")

@@ -251,9 +251,6 @@ class Processing:
             job.warrant.check()
             # No waiting between the look at the right and this.
             self._results.publish(report)
-        except NotActiveError:
-            self._results.discard(report.data_id)
-            raise
         except OSError as error:
             self._not_kept(job, error)
         else:
