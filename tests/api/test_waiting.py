@@ -98,6 +98,14 @@ def test_who_never_had_a_lease_is_not_waited_for(world: World):
     assert world.waits_for(b) is None
 
 
+def test_who_was_a_backup_is_not_waited_for(world: World):
+    _, (b, c, _) = world.active, world.backups
+    done(world.api.lease(c))
+    done(world.api.unregister(c))
+    nominate(world, b)
+    assert world.waits_for(b) is None
+
+
 def test_the_next_one_waits_for_the_first_though_the_second_never_processed(world: World):
     a, (b, c, _) = world.active, world.backups
     done(world.api.lease(a))
