@@ -24,6 +24,11 @@ CREATE INDEX entries_of_replaced ON entries (other_deployment, index)
 CREATE INDEX entries_of_actor ON entries (actor_id, index);
 CREATE INDEX entries_of_type ON entries (type, index);
 CREATE INDEX entries_refused ON entries (index) WHERE outcome = 'refused';
+CREATE INDEX entries_refused_of_license ON entries (license, index) WHERE outcome = 'refused';
+CREATE INDEX entries_confirmed ON entries (deployment, index)
+    WHERE type IN ('deployment.took-over', 'deployment.stood-down');
+CREATE INDEX entries_nominated ON entries (license, index)
+    WHERE type = 'license.backup-nominated';
 CREATE INDEX entries_by_time ON entries (at, position);
 
 -- Procedures: entries that belong together. Only the offline one exists: its three steps, in order,

@@ -108,7 +108,7 @@ def test_one_that_was_never_seen_owes_nothing():
 
 def test_a_nomination_may_wait_for_the_end_of_the_former():
     world = given(issued(), *activated("a", term=1), *registered("b", term=1))
-    events = nominated("b", replaced="a", term=2, waits_for_term=1)
+    events = nominated("b", replaced="a", term=2, waits=True)
     world.when(nominate("b", wait_for_release=True)).then(*events)
     state = world.record(*events).states["deployment:b"]
     assert isinstance(state, Deployment)

@@ -35,11 +35,15 @@ def test_the_only_active_one_is_replaced():
 
 
 def test_the_one_that_is_named_is_replaced():
-    three_actives().when(nominate("b", replaces="y")).then(*nominated("b", replaced="y", term=4))
+    three_actives().when(nominate("b", replaces="y")).then(
+        *nominated("b", replaced="y", since=2, term=4)
+    )
 
 
 def test_the_one_that_it_stands_by_for_is_replaced():
-    three_actives(standby_for="z").when(nominate("b")).then(*nominated("b", replaced="z", term=4))
+    three_actives(standby_for="z").when(nominate("b")).then(
+        *nominated("b", replaced="z", since=3, term=4)
+    )
 
 
 def test_a_name_goes_before_the_standby():
@@ -64,7 +68,7 @@ def test_also_when_the_one_that_it_stands_by_for_is_gone():
 def test_of_one_left_active_there_is_no_doubt():
     world = three_actives(standby_for="z")
     world.record(*deactivated("z", term=4), *deactivated("x", term=5))
-    world.when(nominate("b")).then(*nominated("b", replaced="y", term=6))
+    world.when(nominate("b")).then(*nominated("b", replaced="y", since=2, term=6))
 
 
 def test_with_none_active_it_takes_a_free_slot():
@@ -99,7 +103,7 @@ def test_one_that_is_active_on_another_license_is_not_replaced():
 def test_the_backups_that_are_left_can_be_nominated_next():
     world = given(issued(), *activated("a", term=1), *registered("b"), *registered("c"))
     world.record(*world.when(nominate("b")).events)
-    world.when(nominate("c")).then(*nominated("c", replaced="b", term=3))
+    world.when(nominate("c")).then(*nominated("c", replaced="b", since=2, term=3))
 
 
 def test_the_one_that_was_replaced_is_no_backup():

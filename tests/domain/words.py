@@ -111,10 +111,9 @@ def unregistered(deployment: str, *, license_id: str = "lic") -> tuple[Event, ..
 
 
 def nominated(
-    deployment: str, *, replaced: str | None, term: int, waits_for_term: int | None = None
+    deployment: str, *, replaced: str | None, term: int, since: int = 1, waits: bool = False
 ) -> tuple[Event, ...]:
-    """The backup became active; the former active one, if any, was released by it."""
-    waits = waits_for_term is not None
+    """The backup became active; the former one, if any, active `since` a term, was released."""
     released = (
         ()
         if replaced is None
@@ -130,6 +129,7 @@ def nominated(
             deployment=deployment,
             mode=ONLINE,
             replaced=replaced,
+            replaced_term=None if replaced is None else since,
             term=term,
             asked_at=None,
             wait_for_release=waits,
@@ -140,7 +140,7 @@ def nominated(
             mode=ONLINE,
             term=term,
             waits_for=replaced if waits else None,
-            waits_for_term=waits_for_term,
+            waits_for_term=since if waits else None,
         ),
         *released,
     )

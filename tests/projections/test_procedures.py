@@ -57,6 +57,7 @@ def event_of(kind: str, deployment: str, license_id: str) -> Event:
                 **about,
                 mode=Mode.ONLINE,
                 replaced=None,
+                replaced_term=None,
                 term=1,
                 asked_at=None,
                 wait_for_release=False,

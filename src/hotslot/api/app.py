@@ -15,6 +15,7 @@ from hotslot.api.middleware import RequestMiddleware
 from hotslot.api.routes import (
     audit,
     deployments,
+    failovers,
     keys,
     leases,
     license_files,
@@ -49,6 +50,7 @@ def create_app(dsn: str, files: LicenseFiles | None = None) -> FastAPI:
         keys,
         signing_keys,
         audit,
+        failovers,
         licenses,
         license_files,
         leases,

@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from hotslot import __version__
 from hotslot.api import shapes
 from hotslot.api.bodies import MAX_REASON
+from hotslot.api.failovers import Failovers
 from hotslot.api.procedures import Procedures
 
 _SHAPES = (
@@ -33,6 +34,7 @@ _SHAPES = (
     shapes.WebKeys,
     shapes.Entries,
     Procedures,
+    Failovers,
     shapes.Problem,
 )
 _REF = "#/components/schemas/{name}"

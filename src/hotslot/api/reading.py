@@ -1,7 +1,7 @@
 """Reads of the projections: as of when, fresh enough, and within what the asker may see."""
 
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -25,6 +25,8 @@ from projections.slots.views import DeploymentView, LicenseView, TenureView
 from projections.slots.views import Holder as HolderView
 from projections.slots.views import Moment as MomentView
 from projections.trail import queries as trail
+
+Row = TypeVar("Row")
 
 _MAX_POSITION = 2**62
 _DIGITS = 18
@@ -319,28 +321,19 @@ class Reading:
             page = await _page(slots.tenures(connection, license_id, cursor=cursor, limit=limit))
         return shapes.Tenures([_tenure(view) for view in page.rows], page.next)
 
-    async def entries(self, asker: Asker, min_position: int | None, **asked: Any) -> shapes.Entries:
-        """A page of the trail, as far as the asker may see it; `asked` is as in trail.entries."""
-        await self._wait_for_trail(min_position)
-        async with self._pool.connection() as connection:
-            page = await _page(trail.entries(connection, customer=asker.customer, **asked))
-        return shapes.Entries([entry_shape(view) for view in page.rows], page.next)
-
-    async def procedures(
-        self, asker: Asker, min_position: int | None, **asked: Any
-    ) -> Page[trail.Procedure]:
-        """A page of the procedures that the asker may see; `asked` is as in trail.procedures."""
-        await self._wait_for_trail(min_position)
-        async with self._pool.connection() as connection:
-            return await _page(trail.procedures(connection, customer=asker.customer, **asked))
-
-    async def _wait_for_trail(self, min_position: int | None) -> None:
+    async def of_trail(
+        self,
+        read: Callable[..., Awaitable[Page[Row]]],
+        asker: Asker,
+        min_position: int | None,
+        **asked: Any,
+    ) -> Page[Row]:
+        """A page of a read of the trail, as far as the asker may see it; `asked` is as there."""
         if min_position is not None:
             await self._wait_until(self._backend.trail, min_position, "min_position")
         await self._backend.trail.wait_until(self._backend.known_position)
-
-
-Row = TypeVar("Row")
+        async with self._pool.connection() as connection:
+            return await _page(read(connection, customer=asker.customer, **asked))
 
 
 async def _page(reading: Awaitable[Page[Row]]) -> Page[Row]:

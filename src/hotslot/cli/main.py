@@ -17,6 +17,7 @@ from hotslot.cli import (
     demo,
     deployments,
     engines,
+    failovers,
     keys,
     licenses,
     node,
@@ -43,6 +44,7 @@ app.command("demo")(demo.demo)
 app.add_typer(licenses.app, name="license")
 deployments.add_to(app)
 reading.add_to(app)
+failovers.add_to(app)
 app.add_typer(projections.app, name="projections")
 app.add_typer(keys.app, name="keys")
 app.add_typer(engines.app, name="engines")

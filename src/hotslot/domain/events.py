@@ -201,6 +201,10 @@ class BackupNominated(Event, frozen=True, kw_only=True):
         str | None,
         Meta(description="The former active deployment; null when a free slot was taken."),
     ]
+    replaced_term: Annotated[
+        int | None,
+        Meta(description="The term of the role that the former one lost; null where none did."),
+    ]
     term: Term
     asked_at: Annotated[
         datetime | None,

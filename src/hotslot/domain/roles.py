@@ -136,6 +136,7 @@ def nominate(
     if isinstance(replaced, Refusal):
         return replaced
     term = license_.term + 1
+    replaced_term = None if replaced is None else license_.active[replaced].term
     waits_for = replaced if nomination.wait_for_release else None
     events: tuple[Event, ...] = (
         BackupNominated(
@@ -143,6 +144,7 @@ def nominate(
             deployment=deployment.id,
             mode=deployment.mode,
             replaced=replaced,
+            replaced_term=replaced_term,
             term=term,
             asked_at=nomination.asked_at,
             wait_for_release=nomination.wait_for_release,
@@ -153,7 +155,7 @@ def nominate(
             mode=deployment.mode,
             term=term,
             waits_for=waits_for,
-            waits_for_term=license_.active[waits_for].term if waits_for else None,
+            waits_for_term=replaced_term if waits_for else None,
         ),
     )
     if replaced is not None:

@@ -37,6 +37,7 @@ class Stored(msgspec.Struct, Generic[E]):
 UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
     ("license.backup-nominated", 1): lambda data: {
         **data,
+        "replaced_term": None,
         "asked_at": None,
         "wait_for_release": False,
     },

@@ -12,9 +12,10 @@ from hotslot.api.bodies import NUL_FREE
 from hotslot.api.documentation import READ_ERRORS, reading
 from hotslot.api.fast_route import FastRoute
 from hotslot.api.procedures import Procedures, procedures_shape
-from hotslot.api.reading import Reading
+from hotslot.api.reading import Reading, entry_shape
 from hotslot.api.routes.licenses import Cursor, Limit, MinPosition
 from hotslot.api.times import read_time
+from projections.trail import queries as trail
 
 router = APIRouter(route_class=FastRoute, prefix="/v1/audit", tags=["audit"])
 
@@ -43,7 +44,8 @@ async def list_entries(
     """List what happened and what was refused, newest last."""
     credential = await authenticate(request)
     credential.may("read-trail")
-    page = await Reading(request).entries(
+    page = await Reading(request).of_trail(
+        trail.entries,
         credential.asker,
         min_position,
         license_id=license,
@@ -56,7 +58,8 @@ async def list_entries(
         cursor=cursor,
         limit=limit,
     )
-    return answer(request, page, position=backend_of(request).trail.reached)
+    shown = shapes.Entries([entry_shape(view) for view in page.rows], page.next)
+    return answer(request, shown, position=backend_of(request).trail.reached)
 
 
 @router.get("/procedures", **reading(Procedures, READ_ERRORS))
@@ -76,7 +79,8 @@ async def list_procedures(
     """
     credential = await authenticate(request)
     credential.may("read-trail")
-    page = await Reading(request).procedures(
+    page = await Reading(request).of_trail(
+        trail.procedures,
         credential.asker,
         min_position,
         license_id=license,
