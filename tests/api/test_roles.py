@@ -265,6 +265,24 @@ def test_a_node_acts_for_its_deployment_only(
     problem(callers[NODE].http.get("/v1/deployments/another-node"), 403, "forbidden")
 
 
+@pytest.mark.parametrize("role", ["active", "backup"])
+def test_a_node_reads_the_license_that_it_holds_a_role_on_and_no_other(
+    callers: dict[str, Caller],
+    stage_of: Callable[[str, str], Stage],
+    node: str,
+    released: None,
+    role: str,
+):
+    stage = stage_of(node, role)
+    assert callers[NODE].license(stage.license)["customer"] == "acme"
+    for path in ("deployments", "tenures"):
+        problem(callers[NODE].http.get(f"/v1/licenses/{stage.license}/{path}"), 403, "forbidden")
+    for who in (NODE, OTHER_NODE):
+        another = stage_of(f"{node}-{role}-{who[-1]}", "backup").license
+        problem(callers[who].http.get(f"/v1/licenses/{another}"), 403, "forbidden")
+    problem(callers[OTHER_NODE].http.get(f"/v1/licenses/{stage.license}"), 403, "forbidden")
+
+
 def test_an_activation_key_names_its_license_by_itself(
     api: Caller, under_activation_key: Callable[[str], Caller], unique: Callable[[str], str]
 ):

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from hotslot.licensefiles import SigningKey
 from tests.api.calls import Caller
+from tests.api.sites import key_folder, signed
 from tests.node.core_api.served import Backend, Instance, backend_at, served
 
 NOWHERE = "http://127.0.0.1:9"
@@ -31,6 +33,33 @@ def backend(
     """A real backend that many tests share: each issues licenses of its own."""
     with backend_at(new_database(), tmp_path_factory.mktemp("backend")) as backend:
         yield backend
+
+
+class Carried(NamedTuple):
+    """A site without a connection, and what a vendor carries there."""
+
+    site: Backend
+    vendor: SigningKey
+
+    def file(self, **said: Any) -> bytes:
+        """A license file, which the vendor signed."""
+        return signed(self.vendor, **said).encode()
+
+
+@pytest.fixture(scope="session")
+def carried(
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Carried]:
+    """The site signs leases with a key of its own, and trusts the vendor's for license files."""
+    folder = tmp_path_factory.mktemp("site")
+    vendor = key_folder(folder / "vendor").read()
+    assert vendor.signing is not None
+    trusted = folder / "trusted-keys"
+    trusted.mkdir()
+    for key in vendor.listed:
+        (trusted / f"{key.id}.pem").write_text(key.pem)
+    with backend_at(new_database(), folder, HOTSLOT_TRUSTED_KEYS=str(trusted)) as site:
+        yield Carried(site, vendor.signing)
 
 
 @pytest.fixture

@@ -179,7 +179,15 @@ async def show_license(
     min_position: MinPosition = None,
 ) -> Response:
     """Show a license: who holds its slots, and its backups."""
-    read, credential = await _reading(request, license_id, as_of, min_position)
+    credential = await authenticate(request)
+    if credential.deployment is None:
+        credential.may("read")
+    read = Reading(request)
+    await read.prepare(as_of=as_of, min_position=min_position, license_id=license_id)
+    if credential.deployment is not None:
+        # A node has to know what its own license is good for, and no other one.
+        held = await read.deployment(credential.asker, credential.deployment)
+        credential.may("read", held.id if held.license == license_id else None)
     shape = await read.license(credential.asker, license_id)
     if entity_tags.is_known(request, etag(shape)):
         request.scope["hotslot.position"] = read.position
