@@ -42,6 +42,16 @@ def test_an_answer_that_is_not_hotslots_is_explained(hotslot: Hotslot, stub: Stu
     assert "Is this the address of a Hotslot server?" in ended.err
 
 
+def test_a_command_that_was_answered_by_something_else_says_what_to_repeat_it_with(
+    hotslot: Hotslot, stub: Stub
+) -> None:
+    stub.answer("POST", "/v1/licenses/l/suspension", "<html>hello</html>")
+    ended = hotslot("license", "suspend", "l")
+    assert ended.status == 1
+    assert ended.err.startswith("Not understood: POST /v1/licenses/l/suspension at http://")
+    assert f"--idempotency-key {stub.asked[0].headers['idempotency-key']}" in ended.err
+
+
 def test_no_server_ends_with_3(hotslot: Hotslot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOTSLOT_URL", "http://127.0.0.1:1")
     ended = hotslot("status")
