@@ -7,9 +7,10 @@ import pytest
 from rich.console import Console
 
 from hotslot.cli.client import connect
+from hotslot.cli.demo.children import DemoServerError
 from hotslot.cli.demo.narrator import Narrator, StoryError
 from hotslot.cli.demo.offline import OfflineStory
-from hotslot.cli.demo.server import DemoServerError, serving
+from hotslot.cli.demo.server import serving
 from tests.cli.answers import deployment
 from tests.cli.stub import Stub
 from tests.command_line import Hotslot

@@ -12,10 +12,11 @@ import typer
 from rich.console import Console
 
 from hotslot.cli.client import Client, connect, credentials, exit_status, path
+from hotslot.cli.demo.children import DemoServerError
 from hotslot.cli.demo.narrator import Narrator, StoryError
 from hotslot.cli.demo.offline import OfflineStory, tell_of_keys, tell_of_site
 from hotslot.cli.demo.scenes import shortened
-from hotslot.cli.demo.server import DemoServerError, Server, first_to_end, serving
+from hotslot.cli.demo.server import Server, first_to_end, serving
 from hotslot.cli.demo.story import Story
 from hotslot.cli.output import say, screen, show_failure
 from hotslot.cli.session import KeyOption, UrlOption, address
@@ -182,7 +183,7 @@ def _end_or_stay(console: Console, servers: list[tuple[str, Server]], *, then_en
         say(console, f"{whose} stays up. API docs: {server.url}/docs", "bold green")
         say(console, "To go on with it from another terminal:")
         say(console, f"  export HOTSLOT_URL={server.url}")
-        say(console, f'  export HOTSLOT_KEY="$(cat {server.log.with_name("admin-key")})"')
+        say(console, f'  export HOTSLOT_KEY="$(cat {server.child.log.with_name("admin-key")})"')
         say(console, "  hotslot status")
     say(console, "Ctrl-C stops it." if len(servers) == 1 else "Ctrl-C stops them.")
     try:
@@ -191,8 +192,8 @@ def _end_or_stay(console: Console, servers: list[tuple[str, Server]], *, then_en
         say(console, "Stopped.")
         return
     raise DemoServerError(
-        f"The server at {ended.url} ended by itself with status {ended.process.returncode}; "
-        f"see {ended.log}."
+        f"The server at {ended.url} ended by itself with status {ended.child.process.returncode}; "
+        f"see {ended.child.log}."
     )
 
 

@@ -11,7 +11,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from hotslot.cli.client import Answer, Client, Json
-from hotslot.cli.demo.server import hotslot
+from hotslot.cli.demo.children import hotslot
 from hotslot.cli.output import cell, table
 from hotslot.client import Refused
 
@@ -70,7 +70,7 @@ class Narrator:
     def read(self, actor: Actor, path: str, **query: str | int | None) -> Json:
         """Make a read and print it; what matters of its answer is for the story to say."""
         asked = "&".join(f"{name}={value}" for name, value in query.items())
-        self._call(actor, "GET", f"{path}?{asked}" if asked else path)
+        self.call(actor.name, "GET", f"{path}?{asked}" if asked else path)
         return actor.client.get(path, **query)
 
     def command(
@@ -84,12 +84,12 @@ class Narrator:
     ) -> Answer:
         """Ask for a change and print it; what matters of its answer is for the story to say."""
         shown = body if reason is None else {**(body or {}), "reason": reason}
-        self._call(actor, method, path, shown)
+        self.call(actor.name, method, path, shown)
         return actor.client.command(method, path, body, reason=reason)
 
     def file(self, actor: Actor, name: str, path: str) -> CarriedText:
         """Have a license file made and print the call."""
-        self._call(actor, "GET", path)
+        self.call(actor.name, "GET", path)
         return CarriedText(name, actor.client.file(path))
 
     def shell(self, where: str, environment: Mapping[str, str], line: str, into: str = "") -> str:
@@ -114,7 +114,7 @@ class Narrator:
 
         Raises `StoryError` when it is done, or refused for another reason than `code`.
         """
-        self._call(actor, method, path, body)
+        self.call(actor.name, method, path, body)
         try:
             answer = actor.client.command(method, path, body)
         except Refused as refused:
@@ -141,7 +141,8 @@ class Narrator:
         if not holds:
             raise StoryError(f"The story says: {says}. The server said: {json.dumps(answer)}")
 
-    def _call(self, actor: Actor, method: str, path: str, body: Json | None = None) -> None:
+    def call(self, who: str, method: str, path: str, body: Json | None = None) -> None:
+        """Print a call that `who` makes."""
         named = {
             name: f"<{value.name}>" if isinstance(value, CarriedText) else value
             for name, value in (body or {}).items()
@@ -150,7 +151,7 @@ class Narrator:
         self.console.print()
         self.console.print(
             Padding(
-                Text.assemble((f"{actor.name}: ", "dim"), (f"{method} {path}{shown}", "cyan")),
+                Text.assemble((f"{who}: ", "dim"), (f"{method} {path}{shown}", "cyan")),
                 (0, 0, 0, INDENT),
                 expand=False,
             )

@@ -8,9 +8,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from hotslot.cli.client import Client, Json, path
+from hotslot.cli.demo.children import writing_to
 from hotslot.cli.demo.narrator import INDENT, Actor, CarriedText, Narrator
-from hotslot.cli.demo.scenes import REASON, check, issue, slots, tell_entry
-from hotslot.cli.demo.server import DemoServerError, Server
+from hotslot.cli.demo.scenes import REASON, check, issue, make_signing_key, slots, tell_entry
+from hotslot.cli.demo.server import Server
 from hotslot.cli.output import cell
 
 PUBLIC_KEY = "vendor.pem"
@@ -19,16 +20,11 @@ PUBLIC_KEY = "vendor.pem"
 def carry(folder: Path, name: str, text: str) -> Path:
     """Put a file where it is carried from the vendor to the site. Raises `DemoServerError`."""
     carried = folder / name
-    try:
+    with writing_to(carried):
         folder.mkdir(parents=True, exist_ok=True)
         carried.write_text(text, "utf-8")
         # Public, but not for everybody to change.
         carried.chmod(0o644)
-    except OSError as error:
-        raise DemoServerError(
-            f"The demo can't write to {carried} ({error.strerror}). "
-            "Give it another folder with --data-dir."
-        ) from error
     return carried
 
 
@@ -39,10 +35,7 @@ def tell_of_keys(tell: Narrator, vendor: Server, stick: Path) -> Path:
         "License files are signed. The private key stays where it was made; with the public one "
         "anybody can tell a real file from a forged one. It is carried to the site once.",
     )
-    _, _, key, *_ = tell.shell(
-        "vendor", vendor.environment, "hotslot keys generate-signing"
-    ).split()
-    tell.outcome(f"the signing key {key}")
+    make_signing_key(tell, "vendor", vendor.environment)
     public = tell.shell("vendor", vendor.environment, "hotslot keys export-signing", PUBLIC_KEY)
     return carry(stick, PUBLIC_KEY, public)
 

@@ -11,6 +11,12 @@ REASON = "A lost power; B takes over"
 SHOWN_OF_SECRETS = 4
 
 
+def make_signing_key(tell: Narrator, where: str, environment: Mapping[str, str]) -> None:
+    """Make the key that license files, leases and engines are signed with."""
+    _, _, key, *_ = tell.shell(where, environment, "hotslot keys generate-signing").split()
+    tell.outcome(f"the signing key {key}")
+
+
 def issue(tell: Narrator, vendor: Actor, license_: str) -> Json:
     """Issue a license with one slot."""
     body = {"id": license_, "product": "scanner", "customer": "example", "slots": 1}

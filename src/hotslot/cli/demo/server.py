@@ -4,24 +4,16 @@ import os
 import re
 import secrets
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hotslot.cli.demo.children import POLL_S, Child, environment, running, writing_to
+
 READY = re.compile(r"Hotslot listens on (\S+)")
-READY_WITHIN_S = 90.0
-ENDS_WITHIN_S = 30.0
-POLL_S = 0.05
 PREFERRED_PORT = 8000
-LOG_TAIL_LINES = 15
-
-
-class DemoServerError(Exception):
-    """The demo's server did not start, or ended by itself; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +23,7 @@ class Server:
     url: str
     key: str
     environment: dict[str, str]
-    process: subprocess.Popen[bytes]
-    log: Path
+    child: Child
 
 
 @contextmanager
@@ -42,58 +33,29 @@ def serving(data_dir: Path, port: int | None, **settings: str) -> Iterator[Serve
     `port` None takes 8000, or any free one when that is taken. `settings` are further HOTSLOT_
     variables. Raises `DemoServerError`.
     """
-    try:
+    with writing_to(data_dir):
         # The key and the log are in it; PostgreSQL's own user may have to pass through.
         data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
         key = _admin_key(data_dir)
-        log = data_dir / "serve.log"
-        output = log.open("wb")
-    except OSError as error:
-        raise DemoServerError(
-            f"The demo can't write to {data_dir} ({error.strerror}). "
-            "Give it another folder with --data-dir."
-        ) from error
-    own = _environment(data_dir, _free_port() if port is None else port, key)
-    environment = own | settings
-    with output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "hotslot", "serve"],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        yield Server(_url_when_ready(process, log), key, environment, process, log)
-    finally:
-        _end(process)
+    variables = {
+        **environment(),
+        "HOTSLOT_DATA_DIR": str(data_dir),
+        "HOTSLOT_HOST": "127.0.0.1",
+        "HOTSLOT_PORT": str(_free_port() if port is None else port),
+        "HOTSLOT_ADMIN_KEY": key,
+        **settings,
+    }
+    with running(["serve"], variables, data_dir / "serve.log") as child:
+        yield Server(child.await_address(READY), key, variables, child)
 
 
 def first_to_end(servers: Sequence[Server]) -> Server:
     """Wait until one of the servers ends, and give that one."""
     while True:
         for server in servers:
-            if server.process.poll() is not None:
+            if not server.child.runs:
                 return server
         time.sleep(POLL_S)
-
-
-def hotslot(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command on the machine of the server that was started with these settings."""
-    return subprocess.run(  # noqa: S603 - the stories' own commands
-        [sys.executable, "-m", "hotslot", *arguments],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def last_lines(log: Path) -> str:
-    """Give the end of the server's output, to explain why it failed."""
-    lines = log.read_text("utf-8", errors="replace").splitlines()
-    return "\n".join(lines[-LOG_TAIL_LINES:])
 
 
 def _admin_key(data_dir: Path) -> str:
@@ -108,22 +70,6 @@ def _admin_key(data_dir: Path) -> str:
         return key
 
 
-def _environment(data_dir: Path, port: int, key: str) -> dict[str, str]:
-    """Give the child's environment: no setting of the person's reaches it but the programs'."""
-    own = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.upper().startswith("HOTSLOT_") or name.upper() == "HOTSLOT_PG_BIN"
-    }
-    return own | {
-        "HOTSLOT_DATA_DIR": str(data_dir),
-        "HOTSLOT_HOST": "127.0.0.1",
-        "HOTSLOT_PORT": str(port),
-        "HOTSLOT_ADMIN_KEY": key,
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
 def _free_port() -> int:
     with socket.socket() as probe:
         # As servers do, so that connections of an earlier run that are closing don't count.
@@ -133,28 +79,3 @@ def _free_port() -> int:
         except OSError:
             return 0
     return PREFERRED_PORT
-
-
-def _url_when_ready(process: subprocess.Popen[bytes], log: Path) -> str:
-    give_up = time.monotonic() + READY_WITHIN_S
-    while time.monotonic() < give_up:
-        ended = process.poll() is not None
-        if found := READY.search(log.read_text("utf-8", errors="replace")):
-            return found[1]
-        if ended:
-            raise DemoServerError(
-                f"`hotslot serve` ended with status {process.returncode}:\n{last_lines(log)}"
-            )
-        time.sleep(POLL_S)
-    raise DemoServerError(
-        f"`hotslot serve` was not ready within {READY_WITHIN_S:.0f} s:\n{last_lines(log)}"
-    )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(ENDS_WITHIN_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
