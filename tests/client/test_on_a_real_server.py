@@ -40,6 +40,10 @@ def test_a_hot_swap(on_server: Any, unique: Unique) -> None:
         2,
     )
     assert [held.deployment for held in on_server.licenses.get(swap).active] == [b]
+    (failover,) = on_server.failovers(license=swap)
+    assert (failover.nominated, failover.former, failover.position) == (b, a, done.position)
+    assert failover.wait_for_release
+    assert [each.code for each in failover.refusals] == ["backup-cannot-activate"]
     then = on_server.licenses.get(swap, as_of=before)
     assert [held.deployment for held in then.active] == [a]
     assert on_server.deployments.get(a, as_of=then.active[0].since).role == "active"

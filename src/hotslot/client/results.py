@@ -236,7 +236,7 @@ class Procedure(Struct, frozen=True):
     entries: tuple[Entry, ...]
 
 
-class RefusalBefore(Struct, frozen=True):
+class RefusedBefore(Struct, frozen=True):
     """What was refused on the license shortly before a failover."""
 
     at: datetime
@@ -249,10 +249,11 @@ class RefusalBefore(Struct, frozen=True):
 class Failover(Struct, frozen=True, kw_only=True):
     """A nomination, and how long it took until the new one served and the former was silent.
 
-    `serving_at` is when the new one took its first lease with the right to process. `silent_at` is
-    when the former one was known to have stopped, and `silent_by` how (stood-down, lease-expired or
-    no-lease). All three are None while not yet known, and so is `overlap_seconds`, the time in
-    which both could have processed.
+    `serving_at` is when the new one first had the right to process. `silent_at` is when the former
+    one was known to process no more, and `silent_by` from what: it `stood-down`, or its
+    `lease-expired`; with `no-lease` it never had one with that right, so nothing is known.
+    `overlap_seconds` is the time in which both could have processed. Each is None while not known.
+    `refusals` are those on the license in the ten minutes before.
     """
 
     position: int
@@ -260,7 +261,7 @@ class Failover(Struct, frozen=True, kw_only=True):
     nominated: str
     former: str | None
     term: int
-    asked_at: datetime | None
+    asked_at: datetime
     recorded_at: datetime
     serving_at: datetime | None
     silent_at: datetime | None
@@ -269,7 +270,7 @@ class Failover(Struct, frozen=True, kw_only=True):
     wait_for_release: bool
     reason: str | None
     actor: Actor
-    refusals: tuple[RefusalBefore, ...]
+    refusals: tuple[RefusedBefore, ...]
 
 
 class Key(Struct, frozen=True, kw_only=True):
