@@ -13,6 +13,7 @@ from hotslot.api.backend import Backend
 from hotslot.api.license_files import LicenseFiles
 from hotslot.api.middleware import RequestMiddleware
 from hotslot.api.routes import (
+    activation_server,
     audit,
     deployments,
     failovers,
@@ -49,6 +50,7 @@ def create_app(dsn: str, files: LicenseFiles | None = None) -> FastAPI:
         operations,
         keys,
         signing_keys,
+        activation_server,
         audit,
         failovers,
         licenses,

@@ -73,7 +73,7 @@ async def authenticate(request: Request) -> Credential:
         return await _by_api_key(request, authorization)
     activation_key = header(request, b"activation-key")
     if activation_key is not None:
-        return await _by_activation_key(request, activation_key)
+        return await by_activation_key(request, activation_key)
     raise unauthenticated(
         "Send an API key as `Authorization: Bearer <key>`, or an `activation-key` header."
     )
@@ -92,7 +92,13 @@ async def _by_api_key(request: Request, authorization: str) -> Credential:
     return Credential(asker, _RIGHTS[key.role], secret.strip(), key.deployment)
 
 
-async def _by_activation_key(request: Request, activation_key: str) -> Credential:
+async def by_activation_key(request: Request, activation_key: str) -> Credential:
+    """Check an activation key.
+
+    Raises:
+        ProblemError: 403 when it fits no license.
+
+    """
     license_id, key_digest = activation_key_parts(activation_key)
     license_ = await backend_of(request).license(license_id) if license_id else None
     if license_ is None or license_.activation_key_sha256 != key_digest:

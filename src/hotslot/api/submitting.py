@@ -37,12 +37,14 @@ async def submit(
     *,
     secret: str | None = None,
     dry_run: bool = False,
+    once: bool = True,
 ) -> Outcome:
     """Have a command carried out for whoever sent the request, or only foreseen, as a dry run.
 
-    `secret` is shown in the answer and kept sealed for a repeat of the request.
+    `secret` is shown in the answer and kept sealed for a repeat of the request. `once` is for
+    requests that are one command: the Idempotency-Key keeps the answer of one.
     """
-    idempotency = await _idempotency_key(request, credential)
+    idempotency = await _idempotency_key(request, credential) if once else None
     header_reason = reason_of(request)  # looked at in any case: a bad one is an error
     sealed = None
     if secret is not None and idempotency is not None:

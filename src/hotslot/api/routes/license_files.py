@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from hotslot.api import shapes
 from hotslot.api.answers import mark_repeated, position_of, refusal_of, refuse
-from hotslot.api.auth import authenticate
+from hotslot.api.auth import Credential, authenticate
 from hotslot.api.backend import Backend, backend_of
 from hotslot.api.bodies import ID_PATTERN
 from hotslot.api.documentation import LICENSE_FILE, command
@@ -42,10 +42,22 @@ async def issue_license_file(
     """Make a license file for a site without a connection. The same one while nothing changed."""
     credential = await authenticate(request)
     credential.may("act", deployment)
+    return await make_file(request, credential, license_id, deployment)
+
+
+async def make_file(
+    request: Request,
+    credential: Credential,
+    license_id: str,
+    deployment: str | None,
+    *,
+    once: bool = True,
+) -> Response:
+    """Answer with a license file, made now or when it was first asked for; or with a refusal."""
     backend = backend_of(request)
     key = await backend.license_files.signing_key()
     issue = commands.IssueFile(license=license_id, deployment=deployment, key=key.id)
-    outcome = await submit(request, credential, issue)
+    outcome = await submit(request, credential, issue, once=once)
     if (explanation := refusal_of(outcome)) is not None:
         return refuse(request, outcome, explanation)
     issued = await _issued(backend, outcome, license_id)
