@@ -8,10 +8,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hotslot.licensefiles import SigningKey
 from tests.api.calls import Caller
-from tests.api.sites import key_folder, signed
-from tests.node.core_api.served import Backend, Instance, backend_at, served
+from tests.node.core_api.served import (
+    Backend,
+    Carried,
+    Instance,
+    backend_at,
+    carried_at,
+    served,
+)
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -35,31 +40,13 @@ def backend(
         yield backend
 
 
-class Carried(NamedTuple):
-    """A site without a connection, and what a vendor carries there."""
-
-    site: Backend
-    vendor: SigningKey
-
-    def file(self, **said: Any) -> bytes:
-        """A license file, which the vendor signed."""
-        return signed(self.vendor, **said).encode()
-
-
 @pytest.fixture(scope="session")
 def carried(
     new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Carried]:
-    """The site signs leases with a key of its own, and trusts the vendor's for license files."""
-    folder = tmp_path_factory.mktemp("site")
-    vendor = key_folder(folder / "vendor").read()
-    assert vendor.signing is not None
-    trusted = folder / "trusted-keys"
-    trusted.mkdir()
-    for key in vendor.listed:
-        (trusted / f"{key.id}.pem").write_text(key.pem)
-    with backend_at(new_database(), folder, HOTSLOT_TRUSTED_KEYS=str(trusted)) as site:
-        yield Carried(site, vendor.signing)
+    """A site without a connection that many tests share."""
+    with carried_at(new_database(), tmp_path_factory.mktemp("site")) as carried:
+        yield carried
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import uvicorn
@@ -20,7 +20,7 @@ from hotslot.node.identity import DataDirectory
 from hotslot.node.instance import Node, assemble
 from hotslot.node.settings import NodeSettings
 from tests.api.calls import Caller, done
-from tests.api.sites import key_folder
+from tests.api.sites import key_folder, signed
 from tests.node.nodes import soon
 from tests.serving import Server, serving
 
@@ -63,6 +63,30 @@ def backend_at(dsn: str, folder: Path, **settings: str) -> Iterator[Backend]:
     settings = {"HOTSLOT_SIGNING_KEYS": str(keys.path), **settings}
     with serving(dsn, **settings) as server, server.client() as http:
         yield Backend(server, http, keys)
+
+
+class Carried(NamedTuple):
+    """A site without a connection, and the key of a vendor whose files are carried there."""
+
+    site: Backend
+    vendor: SigningKey
+
+    def file(self, **said: Any) -> bytes:
+        """A license file, which the vendor signed."""
+        return signed(self.vendor, **said).encode()
+
+
+@contextlib.contextmanager
+def carried_at(dsn: str, folder: Path) -> Iterator[Carried]:
+    """The site signs leases with a key of its own, and trusts the vendor's for license files."""
+    vendor = key_folder(folder / "vendor").read()
+    assert vendor.signing is not None
+    trusted = folder / "trusted-keys"
+    trusted.mkdir()
+    for key in vendor.listed:
+        (trusted / f"{key.id}.pem").write_text(key.pem)
+    with backend_at(dsn, folder, HOTSLOT_TRUSTED_KEYS=str(trusted)) as site:
+        yield Carried(site, vendor.signing)
 
 
 @dataclass

@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from tests.node.core_api.conftest import Carried, New
-from tests.node.core_api.served import Instance
+from tests.node.core_api.conftest import New
+from tests.node.core_api.served import Carried, Instance
 
 OCTETS = {"content-type": "application/octet-stream"}
 
