@@ -53,7 +53,7 @@ async def test_a_call_is_cut_off_when_the_right_is_lost(sent):
 
 
 @on_a_loop
-async def test_an_answer_is_cut_off_when_the_right_is_lost():
+async def test_an_answer_is_cut_off_when_the_right_is_lost(caplog):
     async with gated(Product(_answering_until_left)) as node, node.raw(A_FILE) as (reader, _):
         assert await status_of(reader) == 200
         await reader.readuntil(b"part")
@@ -61,6 +61,23 @@ async def test_an_answer_is_cut_off_when_the_right_is_lost():
         rest = await asyncio.wait_for(reader.read(), LIMIT)
         assert b"0\r\n\r\n" not in rest  # it doesn't look like a whole answer
         await _noticed(node)
+    assert "Exception in ASGI application" not in caplog.text  # no second answer was begun
+
+
+@on_a_loop
+async def test_parts_of_an_answer_that_come_after_the_loss_are_not_given():
+    async def handler(product: Product, _: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"part", "more_body": True})
+        await product.got.wait()
+        await send({"type": "http.response.body", "body": b"rest"})
+
+    async with gated(Product(handler)) as node, node.raw(A_FILE) as (reader, _):
+        assert await status_of(reader) == 200
+        await reader.readuntil(b"part")
+        node.stand.now = standing("backup")
+        node.product.got.set()
+        assert b"rest" not in await asyncio.wait_for(reader.read(), LIMIT)
 
 
 @on_a_loop
@@ -115,12 +132,21 @@ async def test_what_is_not_processing_goes_on_when_the_right_is_lost():
         assert (await asyncio.wait_for(call, LIMIT)).text == "settings"
 
 
-@pytest.mark.parametrize("path", [b"/file", b"/admin/import"])
-@pytest.mark.parametrize("sent", [HALF_A_FILE, A_FILE], ids=["while it comes", "while it is done"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        HALF_A_FILE,
+        A_FILE,
+        HALF_A_FILE.replace(b"/file", b"/admin/import"),
+        A_FILE.replace(b"/file", b"/admin/import"),
+        b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+    ids=["half a file", "a file", "half of settings", "settings", "nothing"],
+)
 @on_a_loop
-async def test_a_client_that_leaves_ends_the_call_to_the_product(path, sent):
+async def test_a_client_that_leaves_ends_the_call_to_the_product(sent):
     async with gated(Product(_until_left)) as node:
-        async with node.raw(sent.replace(b"/file", path)):
+        async with node.raw(sent):
             await asyncio.wait_for(node.product.got.wait(), LIMIT)
         await _noticed(node)
         await soon(lambda: not node.right._out)
@@ -149,6 +175,8 @@ async def test_after_a_cut_the_gate_serves_on():
             await asyncio.wait_for(node.product.got.wait(), LIMIT)
             await _lose(node)
             assert await status_of(reader) == 503
+        pool = node.gate._product._pool
+        await soon(lambda: not pool.connections)
         node.product.handler = Product().handler
         node.stand.now = standing(term=9)
         responses = await asyncio.gather(

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from hotslot.node.gate import Gate
 from hotslot.node.gate import gate as gate_module
@@ -352,6 +353,30 @@ async def test_a_request_with_two_lengths_is_refused():
         async with node.raw(request) as (reader, _):
             assert await status_of(reader) == 400
         assert not node.product.calls
+
+
+@on_a_loop
+async def test_two_lengths_are_refused_whatever_the_server_makes_of_them():
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/x",
+        "raw_path": b"/x",
+        "query_string": b"",
+        "headers": [(b"content-length", b"5"), (b"transfer-encoding", b"chunked")],
+    }
+    await Gate("http://127.0.0.1:1", RightToProcess(Stand()))(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert b"not both" in sent[1]["body"]
 
 
 @pytest.mark.parametrize(

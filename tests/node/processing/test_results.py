@@ -73,6 +73,7 @@ async def test_a_result_that_nobody_has_seen_is_not_shown_after_a_restart(tmp_pa
     (tmp_path / "results" / f"{data_id}.json").unlink()
     async with instance(tmp_path) as node:
         assert (await node.client.get(f"/file/{data_id}")).status_code == 404
+        assert not list((tmp_path / "unseen").iterdir())
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"\xff\x00", b'{"data_id": 1}', b"[]"])
@@ -100,6 +101,16 @@ def test_the_oldest_go_when_there_are_too_many(tmp_path, again):
     assert results.newest(hashlib.md5(b"2").hexdigest()) == ids[2]
     assert len(list((tmp_path / "results").iterdir())) == 3
     assert len(results._by_hash) == 9
+
+
+def test_after_a_restart_it_is_still_known_which_are_the_oldest(tmp_path):
+    now = datetime.now(UTC)
+    results = Results(tmp_path, most=20, days=30)
+    ids = [
+        _show(results, _verdict(number * 7 % 20, now + timedelta(number))) for number in range(20)
+    ]
+    results = Results(tmp_path, most=4, days=30)
+    assert {data_id for data_id in ids if results.read(data_id)} == set(ids[-4:])
 
 
 def test_the_newest_of_a_file_stays_findable_when_an_older_one_goes(tmp_path):
