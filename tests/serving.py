@@ -45,7 +45,12 @@ class Server:
             stderr=self._log or subprocess.DEVNULL,
             text=True,
         )
-        self.url = self._await_url()
+        try:
+            self.url = self._await_url()
+        except BaseException:
+            # Nobody else knows of the process, and what it leaves would fail other tests.
+            self.kill()
+            raise
         # Nobody may wait for a full pipe.
         threading.Thread(target=self._drain, daemon=True).start()
 
