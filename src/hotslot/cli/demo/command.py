@@ -37,6 +37,14 @@ def demo(
             "vendor's and the site's.",
         ),
     ] = False,
+    nodes: Annotated[
+        bool,
+        typer.Option(
+            "--nodes",
+            help="Play the story of a failover between running nodes instead: one is killed, and "
+            "one is cut off, while a client posts files.",
+        ),
+    ] = False,
     exit_: Annotated[
         bool, typer.Option("--exit", help="End after the story, and the server with it.")
     ] = False,
@@ -54,7 +62,7 @@ def demo(
         Path | None,
         typer.Option(
             "--data-dir",
-            help="Where data is kept; else .hotslot/demo, offline .hotslot/demo-offline.",
+            help="Where data is kept; else .hotslot/demo, or .hotslot/demo-offline or -nodes.",
         ),
     ] = None,
     url: UrlOption = None,
@@ -65,16 +73,23 @@ def demo(
     It starts a server of its own and leaves it up until Ctrl-C. With --url and --key (or
     HOTSLOT_URL and HOTSLOT_KEY) it plays on that server instead, and starts none; the key must be
     an admin's. HOTSLOT_KEY without a URL is a key of some other server, and is left alone.
-    With --offline it starts two, and plays on no others.
+    With --offline it starts two servers, and with --nodes one and three nodes, and plays on no
+    others.
     """
     console = screen()
     if not console.is_terminal:
         console.width = PIPE_COLUMNS  # prose; its ids are far shorter than that
-    if offline and (url is not None or key is not None):
-        raise typer.BadParameter("--offline starts servers of its own; leave --url and --key away")
+    own = "--offline" if offline else "--nodes" if nodes else None
+    if own and (url is not None or key is not None):
+        raise typer.BadParameter(f"{own} starts servers of its own; leave --url and --key away")
+    if offline and nodes:
+        raise typer.BadParameter("--offline and --nodes are two stories; ask for one at a time")
     try:
         with _told_to_end_as_by_ctrl_c():
-            if offline:
+            if nodes:
+                place = data_dir or Settings().data_dir / "demo-nodes"
+                _play_nodes(console, place.absolute(), port, then_end=exit_)
+            elif offline:
                 place = data_dir or Settings().data_dir / "demo-offline"
                 _play_offline(console, place.absolute(), port, then_end=exit_)
             elif running := _running_server(url, key):
@@ -119,6 +134,16 @@ def _play_on_running(console: Console, url: str, key: str) -> None:
 def _play_on_own(console: Console, data_dir: Path, port: int | None, *, then_end: bool) -> None:
     with _started(console, "a server", data_dir, port) as server:
         _play(console, server.url, server.key, server.environment)
+        _end_or_stay(console, [("", server)], then_end=then_end)
+
+
+def _play_nodes(console: Console, data_dir: Path, port: int | None, *, then_end: bool) -> None:
+    # Engines need cryptography: the other stories, and commands, start without it.
+    from hotslot.cli.demo.failover import FailoverStory
+
+    with _started(console, "a server", data_dir, port) as server:
+        with connect(server.url, credentials(key=server.key)) as admin:
+            FailoverStory(server, admin, data_dir / "nodes", Narrator(console)).play()
         _end_or_stay(console, [("", server)], then_end=then_end)
 
 

@@ -1,6 +1,7 @@
 """How the demo tells its story: short headings, each call, and what matters of the answer."""
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -99,7 +100,7 @@ class Narrator:
         """
         self.console.print()
         self.say(f"{where}$ {line}{f' > {into}' if into else ''}", "cyan")
-        done = hotslot(environment, *line.split()[1:])
+        done = hotslot(environment, *shlex.split(line)[1:])
         if done.returncode:
             raise StoryError(
                 f"The story says: `{line}` finds nothing wrong. It ended with status "
