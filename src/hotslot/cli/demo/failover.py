@@ -19,6 +19,7 @@ from hotslot.cli.demo.relay import Relay, relaying
 from hotslot.cli.demo.scenes import REASON, check, issue, make_signing_key
 from hotslot.cli.demo.server import Server
 from hotslot.cli.demo.traffic import SILENT, Traffic, posting, refused
+from hotslot.cli.output import cell
 
 LEASE_S = 4
 ENOUGH = 30
