@@ -128,7 +128,7 @@ for at in itertools.count():
         steps = itertools.count()
         for name in ("fsync", "rename", "replace", "symlink", "unlink", "rmdir", "mkdir"):
             setattr(os, name, cut(getattr(os, name), steps, at))
-        site.upload(package(f"New-{at}"))
+        site.upload(package(sys.argv[2].format(at)))
         os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     site.start()
@@ -139,25 +139,38 @@ for at in itertools.count():
 """
 
 
-def test_a_kill_at_any_step_of_a_deployment_leaves_a_whole_version(tmp_path: Path):
+def cut_at_every_step(folder: Path, threat: str) -> list[tuple[int, list[str]]]:
+    """What ended each process, and what was found by the next; all versions were whole."""
     ended = subprocess.run(
-        [sys.executable, "-c", _CUT, tmp_path],
+        [sys.executable, "-c", _CUT, folder, threat],
         cwd=Path(__file__).parents[3],
-        env={**os.environ, "PYTHONPATH": "."},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
+    steps = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("[")]
+    for step, (_, _, state, leftovers) in enumerate(steps):
+        assert (state, leftovers) == ("production", []), (step, ended.stderr)
+    return [(status, found) for status, found, _, _ in steps]
+
+
+def test_a_kill_at_any_step_of_a_deployment_leaves_a_whole_version(tmp_path: Path):
     before = ["Two"]
     outcomes = set()
-    steps = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("[")]
-    for step, (status, found, state, leftovers) in enumerate(steps):
+    steps = cut_at_every_step(tmp_path, "New-{}")
+    for step, (status, found) in enumerate(steps):
         new = [f"New-{step}"]
-        assert found in (before, new), (step, ended.stderr)
-        assert (state, leftovers) == ("production", []), step
+        assert found in (before, new), step
         outcomes.add((status, found == new))
         before = found
     # It was cut before the turn, and after it; and at last not at all.
     assert outcomes == {(KILLED, False), (KILLED, True), (0, True)}
     assert len(steps) > 10
+
+
+def test_a_kill_while_the_version_in_use_comes_again_leaves_it(tmp_path: Path):
+    *cut, last = cut_at_every_step(tmp_path, "Two")
+    assert {(status, *found) for status, found in cut} == {(KILLED, "Two")}
+    assert last == (0, ["Two"])

@@ -242,6 +242,14 @@ def test_a_package_that_is_not_as_listed_is_not_deployed(
     assert site.update().outcome == "done"
 
 
+def test_a_package_that_was_damaged_while_it_waited_is_asked_for_again(site: Site):
+    data = package()
+    site.offer({"demo": data})
+    (site.data / "packages" / hashlib.sha256(data).hexdigest()).write_bytes(data[:-1])
+    assert site.update().outcome == "done"
+    assert site.found(MARKED) == ("Threat",)
+
+
 def test_a_failure_goes_away_with_the_next_good_update(site: Site):
     site.offer({"demo": package("One")})
     site.update()

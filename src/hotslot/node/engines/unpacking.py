@@ -127,7 +127,7 @@ class _Archive:
     def end(self) -> None:
         """See to it that nothing comes anymore but what fills up the last record."""
         rest = self._inflated.read(tarfile.RECORDSIZE + 1)
-        if len(rest) > tarfile.RECORDSIZE or rest.strip(b"\0") or not self._inflated.at_end():
+        if rest.strip(b"\0") or not self._inflated.at_end():
             raise ContentInvalidError("The package holds more than its manifest lists.")
 
 
