@@ -139,6 +139,32 @@ def test_what_is_kept_is_when_it_began_and_when_it_may_end_at_the_latest(dsn: st
     asyncio.run(go())
 
 
+def test_one_that_is_written_late_hides_no_later_one(dsn: str):
+    """Two processes give leases at once, and the one that began first writes last."""
+
+    async def go() -> None:
+        async with writing(dsn) as writer, giving(dsn) as desk:
+            await set_up(writer, "order", "order-a")
+            leased(await desk.ask(asked("order-a")))
+            query = (
+                "UPDATE leases.leases SET seen_at = seen_at + interval '1 h', expires_at ="
+                " expires_at + interval '1 h', processes_since = processes_since + interval '1 h'"
+                " WHERE license = 'order' RETURNING seen_at, expires_at"
+            )
+            with psycopg.connect(dsn) as connection:
+                later = connection.execute(query).fetchone()
+            late = leased(await desk.ask(asked("order-a")))
+        with psycopg.connect(dsn) as connection:
+            row = connection.execute(
+                "SELECT seen_at, expires_at, processes_since FROM leases.leases"
+                " WHERE license = 'order'"
+            ).fetchone()
+        assert later is not None
+        assert row == (*later, late.issued_at)
+
+    asyncio.run(go())
+
+
 def test_what_is_asked_for_at_once_is_given_at_once(dsn: str):
     async def go() -> None:
         async with writing(dsn) as writer, giving(dsn) as desk:

@@ -28,13 +28,15 @@ $$;
 
 -- Whose end a deployment that waits for one has to await still: of those who lost an active role on
 -- the license before its own began, the one whose lease ends last. No row when there is none, or
--- when it has begun to process. `serving` is who holds slots now: [{deployment, term}].
+-- when it has begun to process. `serving` is who holds slots now: [{deployment, term}]; null is for
+-- one that need not wait, and costs nothing.
 CREATE FUNCTION leases.awaited(
     waiting text, on_license text, in_term bigint, serving json, now timestamptz
 ) RETURNS TABLE (deployment text, until timestamptz) LANGUAGE sql STABLE AS $$
     SELECT l.deployment, l.processes_until
       FROM leases.leases AS l
-     WHERE l.license = on_license AND l.processes_since IS NOT NULL
+     WHERE serving IS NOT NULL
+       AND l.license = on_license AND l.processes_since IS NOT NULL
        AND l.term < in_term AND l.processes_until > now AND l.stood_down_at IS NULL
        AND (l.deployment, l.term) NOT IN (
            SELECT s.deployment, s.term
@@ -78,9 +80,8 @@ BEGIN
           FROM json_to_recordset(wanted) AS w (
                 deployment text, license text, term bigint, seconds int,
                 license_ends timestamptz, process boolean, serving json)
-          LEFT JOIN LATERAL (
-                SELECT * FROM leases.awaited(w.deployment, w.license, w.term, w.serving, now)
-                 WHERE w.serving IS NOT NULL) AS a ON true
+          LEFT JOIN LATERAL
+                leases.awaited(w.deployment, w.license, w.term, w.serving, now) AS a ON true
          WHERE w.license_ends IS NULL OR w.license_ends > now
     ), kept AS (
         INSERT INTO leases.leases AS l
@@ -90,8 +91,11 @@ BEGIN
           FROM given AS g
          ORDER BY g.deployment  -- in one order everywhere, or two batches could lock each other out
             ON CONFLICT ON CONSTRAINT leases_pkey DO UPDATE
-           SET seen_at = excluded.seen_at, expires_at = excluded.expires_at,
-               processes_since = coalesce(l.processes_since, excluded.processes_since),
+           -- Another process may have written a later one meanwhile.
+           SET seen_at = greatest(l.seen_at, excluded.seen_at),
+               expires_at = CASE WHEN excluded.seen_at < l.seen_at THEN l.expires_at
+                                 ELSE excluded.expires_at END,
+               processes_since = least(l.processes_since, excluded.processes_since),
                processes_until = greatest(l.processes_until, excluded.processes_until)
     )
     SELECT json_build_object(
