@@ -17,6 +17,7 @@ KEY = {"id": "y", "role": "node", "customer": "c", "deployment": "d", "reason": 
 BY_ID = {"license": "y", "reason": "r"}
 BY_KEY = {"activation_key": "y.secret"}
 BY_FILE = {"license_file": "no file at all"}
+NOMINATION = {"replaces": "z", "wait_for_release": True, "dry_run": True, "reason": "r"}
 GOOD_BODIES: list[tuple[str, Mapping[str, object]]] = [
     ("POST /v1/licenses", ISSUE),
     ("POST /v1/licenses/y/renewal", {"expires_at": "2999-01-01T00:00:00Z", "reason": "r"}),
@@ -30,7 +31,9 @@ GOOD_BODIES: list[tuple[str, Mapping[str, object]]] = [
     ("PUT /v1/deployments/y/backup", {**BY_ID, "standby_for": "z"}),
     ("PUT /v1/deployments/y/backup", BY_KEY),
     ("PUT /v1/deployments/y/backup", BY_FILE),
-    ("POST /v1/deployments/y/nomination", {"replaces": "z", "dry_run": True, "reason": "r"}),
+    ("POST /v1/deployments/y/nomination", NOMINATION),
+    ("POST /v1/deployments/y/lease", {"processing": True}),
+    ("POST /v1/licenses/y/lease-duration", {"seconds": 5, "reason": "r"}),
     ("POST /v1/keys", KEY),
 ]
 """All fields of all bodies; what they ask for may be refused, but not for its form."""

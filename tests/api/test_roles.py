@@ -99,6 +99,9 @@ ROUTES: dict[str, Route] = {
     "GET /v1/audit/procedures": Route(
         {ADMIN, OPERATOR, AUDITOR}, lambda c, s: c.http.get("/v1/audit/procedures")
     ),
+    "GET /v1/failovers": Route(
+        {ADMIN, OPERATOR, AUDITOR}, lambda c, s: c.http.get("/v1/failovers")
+    ),
     "POST /v1/keys": Route({ADMIN}, lambda c, s: c.key("auditor"), status=201),
     "GET /v1/keys": Route({ADMIN, AUDITOR}, lambda c, s: c.http.get("/v1/keys")),
     "DELETE /v1/keys/{id}": Route({ADMIN}, lambda c, s: c.http.delete(f"/v1/keys/{s.key}")),
@@ -110,6 +113,9 @@ OPEN = {
     "GET /docs": 200,
     "GET /openapi.json": 200,
     "GET /v1/signing-keys": 200,
+    # The key is in the URL; what they refuse is told with 200.
+    "GET /activation": 200,
+    "GET /deactivation": 200,
     "GET /.well-known/jwks.json": 200,
 }
 

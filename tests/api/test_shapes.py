@@ -250,8 +250,12 @@ def test_the_audit_trail(api: Caller, story: Story):
         "deployment": story.c,
         "mode": "online",
         "replaced": story.a,
+        "replaced_term": 1,
         "term": 3,
+        "asked_at": swap["data"]["asked_at"],
+        "wait_for_release": False,
     }
+    assert shapes.TIME.fullmatch(swap["data"]["asked_at"])
     assert [each["index"] for each in page["entries"]] == sorted(
         each["index"] for each in page["entries"]
     )
