@@ -86,7 +86,8 @@ class FailoverStory:
                 with scene.traffic() as traffic:
                     lose_a(scene, traffic)
                     self._await_end(scene)
-                proof = Proof(scene.license, scene.nodes, traffic, self.admin, self.tell)
+                logs = {node.name: node.child.log for node in scene.nodes}
+                proof = Proof(scene.license, logs, traffic, self.admin, self.tell)
                 failover = proof.show_failover(self.as_admin)
                 proof.show_timeline(failover)
                 proof.hold(failover)

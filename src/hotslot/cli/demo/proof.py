@@ -1,13 +1,13 @@
 """What a failover of nodes comes to: shown, and held against what must be so."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 
 from hotslot.cli.client import Json, path
 from hotslot.cli.demo.evidence import Mark, by_two, done_in, rights_of, timeline, without_right
 from hotslot.cli.demo.narrator import Actor, Narrator, StoryError
-from hotslot.cli.demo.nodes import Node
 from hotslot.cli.demo.traffic import Traffic
 from hotslot.cli.failovers import SILENCE
 from hotslot.cli.output import cell
@@ -22,13 +22,14 @@ class Proof:
     def __init__(
         self,
         license_: str,
-        nodes: Sequence[Node],
+        logs: Mapping[str, Path],
         traffic: Traffic,
         admin: Actor,
         narrator: Narrator,
     ) -> None:
+        """`logs` are those of the nodes by name: A, that was lost, B, that took over, and C."""
         self.license = license_
-        self.nodes = nodes
+        self.logs = logs
         self.traffic = traffic
         self.admin = admin
         self.tell = narrator
@@ -38,7 +39,7 @@ class Proof:
         self.tell.chapter("How long it took", "From the moment when the nomination was asked for.")
         said = self.tell.shell("", settings, f"hotslot failovers --license {self.license} --json")
         found = json.loads(said)["failovers"]
-        a, b, _ = (node.name for node in self.nodes)
+        a, b, _ = self.logs
         self.tell.expect(
             f"one failover, from {a} to {b}",
             {"failovers": found},
@@ -73,7 +74,7 @@ class Proof:
             "A row from each change to the next, in seconds since the first file; with the moments "
             "that the record has.",
         )
-        a, b, _ = names = [node.name for node in self.nodes]
+        a, b, _ = names = list(self.logs)
         marks = [
             Mark(datetime.fromisoformat(failover[at]), node, what)
             for at, node, what in (
@@ -97,7 +98,7 @@ class Proof:
             "Was it right?",
             "By the logs of the nodes, of each file that was processed, and by the record.",
         )
-        work = [each for node in self.nodes for each in done_in(node.child.log)]
+        work = [each for log in self.logs.values() for each in done_in(log)]
         took_over = self.admin.client.get(
             path("audit"), license=self.license, type="deployment.took-over"
         )["entries"]
@@ -109,23 +110,23 @@ class Proof:
         self._hold("the logs have each of them", unknown)
         self._hold("no file was processed by two nodes, or twice", by_two(work))
         self._hold("no file was processed without the right to", without_right(work, rights))
-        for node in self.nodes:
-            count = sum(each.node == node.name for each in work)
-            terms = sorted({each.term for each in work if each.node == node.name})
+        for node in self.logs:
+            count = sum(each.node == node for each in work)
+            terms = sorted({each.term for each in work if each.node == node})
             words = f"{count} files, in term {terms[0]}" if terms else "no file"
-            self.tell.say(f"{node.name}: {words}")
+            self.tell.say(f"{node}: {words}")
         if doubtful := len(self.traffic.in_doubt):
             self.tell.say(
-                f"{doubtful} on its way when {self.nodes[0].name} went silent: it may have been "
+                f"{doubtful} on its way when {next(iter(self.logs))} went silent: it may have been "
                 "processed there, so the client has sent it to no other."
             )
 
     def hold_that_nobody_overlapped(self, failover: Json) -> None:
         """Say that A was silent before B began, by the record and by the logs."""
-        a, b, _ = self.nodes
-        begins = min(each.at for each in done_in(b.child.log))
-        late = [each for each in done_in(a.child.log) if each.at >= begins]
-        self._hold(f"{b.name} began only when {a.name} had stopped", late)
+        a, b, _ = self.logs
+        begins = min(each.at for each in done_in(self.logs[b]))
+        late = [each for each in done_in(self.logs[a]) if each.at >= begins]
+        self._hold(f"{b} began only when {a} had stopped", late)
         self.tell.expect(
             "there was no time in which both could have processed",
             failover,
