@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hotslot.client import AsyncHotslot, Hotslot, awaiting, blocking
+from hotslot.client.connection import options
 from hotslot.client.exchange import Seen
 from tests.cli.answers import deployment, license_
 from tests.cli.stub import Stub
@@ -108,6 +109,14 @@ def test_a_list_is_read_page_by_page_and_only_as_far_as_wanted(hotslot: Any, stu
     assert [each.id for each in found] == ["c"]
     assert [asked.query.get("cursor") for asked in stub.asked] == [None, "p2", "p3"]
     assert {asked.query["customer"] for asked in stub.asked} == {"acme"}
+
+
+@pytest.mark.parametrize(("connect_timeout", "expected"), [(None, 3), (0.5, 0.5)])
+def test_connecting_may_take_less_than_answering(
+    connect_timeout: float | None, expected: float
+) -> None:
+    timeout = options("http://x", 3, connect_timeout)["timeout"]
+    assert (timeout.connect, timeout.read, timeout.write) == (expected, 3, 3)
 
 
 def test_loopback_needs_no_proxy(

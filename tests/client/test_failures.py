@@ -51,8 +51,11 @@ def test_a_refusal_has_its_code_and_its_remedies(hotslot: Any, stub: Stub) -> No
     assert len(stub.asked) == 1
 
 
-def test_a_refusal_without_remedies_has_none(hotslot: Any, stub: Stub) -> None:
-    stub.answer("GET", "/v1/licenses/l", {"code": "unknown-license"}, 404)
+@pytest.mark.parametrize("more", [{}, {"remedies": None}, {"remedies": [{"todo": "?"}]}])
+def test_a_refusal_without_remedies_has_none(
+    hotslot: Any, stub: Stub, more: dict[str, Any]
+) -> None:
+    stub.answer("GET", "/v1/licenses/l", {"code": "unknown-license", **more}, 404)
     with pytest.raises(Refused) as raised:
         hotslot.licenses.get("l")
     assert (raised.value.remedies, raised.value.status) == ((), 404)

@@ -73,13 +73,10 @@ class OutOfReach(HotslotError):  # noqa: N818
         problem: Mapping[str, Any] | None = None,
         repeat_with: str | None = None,
     ) -> None:
-        super().__init__(what, problem, repeat_with)
+        super().__init__(what)
         self.what = what
         self.problem = problem
         self.repeat_with = repeat_with
-
-    def __str__(self) -> str:
-        return self.what
 
 
 class Unreadable(HotslotError):  # noqa: N818
@@ -92,7 +89,7 @@ class Unreadable(HotslotError):  # noqa: N818
     problem: Mapping[str, Any]
 
     def __init__(self, status: int, detail: str, repeat_with: str | None = None) -> None:
-        super().__init__(status, detail, repeat_with)
+        super().__init__(status, detail)
         self.status = status
         self.detail = detail
         self.repeat_with = repeat_with
