@@ -16,12 +16,13 @@ from hotslot.cli.demo.narrator import Actor, Narrator, StoryError
 from hotslot.cli.demo.nodes import Node, nodes
 from hotslot.cli.demo.proof import Proof
 from hotslot.cli.demo.relay import Relay, relaying
-from hotslot.cli.demo.scenes import REASON, check, issue, make_signing_key
+from hotslot.cli.demo.scenes import check, issue, make_signing_key
 from hotslot.cli.demo.server import Server
 from hotslot.cli.demo.traffic import SILENT, Traffic, posting, refused
 from hotslot.cli.output import cell
 
 LEASE_S = 4
+CUT_OFF = "A is cut off; B takes over"
 ENOUGH = 30
 """So many files show that a node processes."""
 SEVERAL = 3
@@ -187,7 +188,7 @@ class FailoverStory:
         self.tell.console.print()
         self.tell.say(f"(the way from {scene.a.name} to the backend is cut)", "cyan")
         self._as_admin(
-            f"hotslot nominate {scene.b.name} --wait-for-release --reason {shlex.quote(REASON)}"
+            f"hotslot nominate {scene.b.name} --wait-for-release --reason {shlex.quote(CUT_OFF)}"
         )
         self.tell.outcome(f"{scene.b.name} is active, and waits")
         self._until(
