@@ -116,9 +116,9 @@ class Proof:
             words = f"{count} files, in term {terms[0]}" if terms else "no file"
             self.tell.say(f"{node}: {words}")
         if doubtful := len(self.traffic.in_doubt):
-            how_many = "1 file" if doubtful == 1 else f"{doubtful} files"
+            lost = "1 file" if doubtful == 1 else f"{doubtful} files"
             self.tell.say(
-                f"On its way when {next(iter(self.logs))} went silent: {how_many}. It may have been "
+                f"On its way when {next(iter(self.logs))} went silent: {lost}. It may have been "
                 "processed there, so the client sent it to no other."
             )
 
