@@ -1,32 +1,32 @@
 """What a backup instance may do and may not, on instances that run, by the calls of the Core."""
 
-import contextlib
-import itertools
-import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import httpx
 import pytest
 
 from hotslot.node.engines import eicar, publish, write_sample
-from tests.node.core_api.served import Backend, Carried, Instance, backend_at, carried_at, served
-from tests.node.nodes import soon
+from tests.node.core_api.served import Backend, Instance, backend_at, served
+from tests.specification.instances import (
+    ACTIVATION,
+    BACKUP,
+    DEACTIVATION,
+    NOMINATION,
+    OFFLINE,
+    SETTINGS,
+    New,
+    engines,
+    has_engines,
+    instances,
+    scan,
+    verdict,
+)
 from tests.specification.sentences import sentence
 from tests.specification.test_activation import INSTEAD
 from tests.specification.test_backups import IN_BACKUP_MODE, STEPS, UNREGISTERED
-from tests.specification.test_nomination import PROCEDURE, THEN
-
-BACKUP = "/admin/license/backup"
-NOMINATION = "/admin/license/backup/nomination"
-ACTIVATION = "/admin/license/activation"
-DEACTIVATION = "/admin/license/deactivation"
-OFFLINE = "/admin/license"
-SETTINGS = "/admin/config/update"
-
-New = Callable[..., Instance]
+from tests.specification.test_nomination import THEN
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +50,7 @@ def published(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture
 def new(backend: Backend, published: Path, tmp_path: Path) -> Iterator[New]:
     """Makes instances that update their engines from the update server."""
-    numbers = itertools.count(1)
-    with contextlib.ExitStack() as running:
-
-        def create(url: str = backend.server.url, **settings: Any) -> Instance:
-            folder = tmp_path / f"instance-{next(numbers)}"
-            source = {"update_source": str(published), **settings}
-            return running.enter_context(served(folder, url, **source))
-
+    with instances(tmp_path, backend.server.url, update_source=str(published)) as create:
         yield create
 
 
@@ -76,33 +69,6 @@ def stage(backend: Backend, new: New) -> Stage:
     production.activate(key)
     assert backup.register(key).status_code == 200
     return Stage(license_id, key, production, backup)
-
-
-def engines(instance: Instance) -> list[tuple[str, bool]]:
-    rows = instance.http.get("/stat/engines").json()
-    return [(row["state"], row["active"]) for row in rows]
-
-
-def has_engines(instance: Instance) -> None:
-    soon(lambda: engines(instance) == [("production", True)])
-
-
-def scan(instance: Instance, data: bytes = b"a file") -> httpx.Response:
-    with instance.client() as client:
-        return client.post("/file", content=data)
-
-
-def verdict(instance: Instance, data: bytes) -> str:
-    """What the instance makes of a file, that it takes in and processes."""
-    data_id = scan(instance, data).json()["data_id"]
-    report: dict[str, Any] = {}
-
-    def done() -> bool:
-        report.update(instance.http.get(f"/file/{data_id}").json())
-        return bool(report["process_info"]["progress_percentage"] == 100)
-
-    soon(done)
-    return str(report["process_info"]["result"])
 
 
 @sentence(
@@ -364,81 +330,3 @@ def test_a_nominated_instance_processes_right_away_and_the_former_one_is_release
     assert active["deployment"] == stage.backup.deployment
     assert backend.deployment(stage.production.deployment)["role"] == "unlicensed"
     assert stage.production.http.get(OFFLINE).json()["days_left"] == 0
-
-
-# Offline
-
-
-@pytest.fixture(scope="module")
-def carried(
-    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Carried]:
-    """The offline environment."""
-    with carried_at(new_database(), tmp_path_factory.mktemp("site")) as carried:
-        yield carried
-
-
-class OfflineStage(NamedTuple):
-    license_yml: bytes
-    production: Instance
-    backup: Instance
-
-
-@pytest.fixture
-def offline(carried: Carried, new: New) -> OfflineStage:
-    """An instance in production, activated with a license file, and another one."""
-
-    def at_the_site() -> Instance:
-        name = f"MSCL{uuid.uuid4()}"
-        site = carried.site
-        return new(site.server.url, deployment=name, key=site.node_key(name), update_source=None)
-
-    license_yml = carried.file(license=f"carried-{uuid.uuid4()}", slots=1)
-    production, other = at_the_site(), at_the_site()
-    answer = production.http.post(OFFLINE, content=license_yml)
-    assert answer.json() == {"success": True}
-    return OfflineStage(license_yml, production, other)
-
-
-@sentence(
-    "Offline environment:",
-    "Obtain license.yml file that supposed to use to active your MetaDefender Core active / "
-    "production instance before.",
-    "Using following REST API: POST - Setup hot-backup instanceAPI with that yaml file content.",
-)
-def test_an_instance_is_registered_with_the_content_of_the_license_file(offline: OfflineStage):
-    answer = offline.backup.http.post(BACKUP, content=offline.license_yml)
-    assert answer.json() == {
-        "success": "The backup MetaDefender Core instance is now registered as a backup one."
-    }
-    assert offline.backup.http.get(BACKUP).json() == {"is_backup": True}
-    assert scan(offline.backup).status_code == 503
-    assert scan(offline.production).status_code == 200
-
-
-@sentence(
-    "Offline environment: You are not allowed to directly nominate a MetaDefender Core backup "
-    "instance which was previously registered in offline mode."
-)
-@sentence(
-    PROCEDURE,
-    "Manually deactivate your MetaDefender Core active / production instance first, and unregister "
-    "it from OPSWAT Licensing system.",
-    "Unregister your MetaDefender Core backup instance.",
-    "Then, activate your MetaDefender Core backup instance as a production one.",
-)
-def test_offline_it_is_not_nominated_but_takes_over_in_three_steps(offline: OfflineStage):
-    offline.backup.http.post(BACKUP, content=offline.license_yml)
-
-    told = offline.backup.err(offline.backup.http.post(NOMINATION))
-    assert scan(offline.backup).status_code == 503
-    steps = [f"POST {DEACTIVATION} there", f"DELETE {BACKUP}", f"POST {OFFLINE} with"]
-    places = [told.index(step) for step in steps]
-    assert places == sorted(places)
-
-    assert offline.production.http.post(DEACTIVATION).status_code == 200
-    assert scan(offline.production).status_code == 503
-    assert offline.backup.http.delete(BACKUP).status_code == 200
-    answer = offline.backup.http.post(OFFLINE, content=offline.license_yml)
-    assert answer.json() == {"success": True}
-    assert scan(offline.backup).status_code == 200

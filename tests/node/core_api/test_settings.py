@@ -4,7 +4,6 @@ import asyncio
 import errno
 import json
 import os
-import signal
 import stat
 from pathlib import Path
 from typing import Any
@@ -191,8 +190,6 @@ def test_settings_outlast_a_kill(tmp_path: Path):
     with node(folder, NOWHERE, HOTSLOT_NODE_APIKEY=APIKEY) as process:
         shown = httpx.get(f"{process.url}{UPDATE}", headers={"apikey": APIKEY}, trust_env=False)
         assert shown.json() == FOLDER
-        # A user whose password nobody knew was not made again.
-        assert process.stop(signal.SIGTERM) == 0
     assert stat.S_IMODE((folder / "settings.json").stat().st_mode) == 0o600
 
 

@@ -31,8 +31,8 @@ NEVER = "12/31/9999"
 KEY_HEADER = "activation-key"
 ACTIVE_HEADER = "active-deployment-id"
 
-# How the backend names a file that it can't take, whatever the role that it was to give.
-_FILE_CODE = re.compile(r"invalid-input|license-file-(?!required)")
+# How codes begin that say what is wrong with a file, whatever the role that it was to give.
+_FILE_CODES = ("invalid-input", "license-file-")
 # The backend does not know this instance's own key, or it is another's.
 _OWN_KEY_CODES = {"unauthenticated", "forbidden"}
 
@@ -49,7 +49,7 @@ class _RefusedByBackendError(CoreError):
 
     def __init__(self, refused: Refused) -> None:
         super().__init__(400, f"{refused.detail} {what_to_do(refused)}".rstrip())
-        self.about_the_file = _FILE_CODE.match(refused.code) is not None
+        self.about_the_file = refused.code.startswith(_FILE_CODES)
         self.detail = refused.detail
 
 
