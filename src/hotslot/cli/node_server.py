@@ -55,6 +55,8 @@ def run(settings: NodeSettings) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            # Who asks is who is connected: a header is anybody's to write.
+            proxy_headers=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         password = node.access.new_password
