@@ -204,6 +204,22 @@ def test_what_was_nominated_is_told_again_as_it_was(world: World, unique: Unique
     assert not again["deployment"]["capabilities"]["process"]
 
 
+def test_what_was_told_of_an_earlier_role_has_nothing_to_do_with_the_present_wait(
+    world: World, unique: Unique
+):
+    a, (b, c, _) = world.active, world.backups
+    key = {"Idempotency-Key": unique("once")}
+    first = done(world.api.nominate(b, headers=key))
+    done(world.api.nominate(c, replaces=b))
+    done(world.api.lease(c))
+    done(world.api.register(b, world.license))
+    nominate(world, b, replaces=c)
+    assert not world.serves(b)
+    again = done(world.api.nominate(b, headers=key))
+    assert again["deployment"]["capabilities"] == first["deployment"]["capabilities"]
+    assert first["replaced"]["id"] == a
+
+
 def test_a_dry_run_says_that_it_would_wait(world: World):
     a, (b, *_) = world.active, world.backups
     done(world.api.lease(a))
