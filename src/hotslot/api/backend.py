@@ -22,6 +22,7 @@ from hotslot.api.view_cache import ViewCache
 from hotslot.domain.events import Recorded, license_stream
 from hotslot.domain.license import License
 from hotslot.leases.desk import Desk
+from hotslot.leases.sightings import Sightings
 from hotslot.leases.signers import Signers
 from hotslot.ledger import mapper
 from hotslot.ledger.cache import Cache
@@ -98,6 +99,7 @@ class Backend:
             committed=self._committed,
         )
         self.leases = Desk(dsn, self._cache, clock=utc_now)
+        self.sightings = Sightings(self.pool)
         self.lease_signers = Signers(license_files.signing_key)
 
     @property

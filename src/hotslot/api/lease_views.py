@@ -1,14 +1,14 @@
 """What leases add to the shape of a deployment: whether it waits, and when it was last seen."""
 
 from hotslot.api import shapes
-from hotslot.api.backend import Backend
+from hotslot.api.backend import Backend, utc_now
 from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import Role, deployment_stream
 from hotslot.domain.license import License
 from hotslot.domain.times import write_time
 from hotslot.leases.deciding import may_wait
 from hotslot.leases.lease import Awaited
-from hotslot.leases.store import awaited, newest
+from hotslot.leases.store import awaited
 
 
 async def waits_for(
@@ -38,11 +38,10 @@ async def add_lease(backend: Backend, shape: shapes.Deployment) -> None:
     home = (await _state(backend, shape.id)).home
     if home is None:
         return
-    async with backend.pool.connection() as connection:
-        lease = await newest(connection, shape.id, home)
+    lease = await backend.sightings.newest(shape.id, home)
     if lease is not None:
         shape.lease = shapes.LeaseSeen(
-            write_time(lease.seen_at), write_time(lease.expires_at), lease.stale
+            write_time(lease.seen_at), write_time(lease.expires_at), lease.expires_at <= utc_now()
         )
 
 

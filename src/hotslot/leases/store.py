@@ -23,12 +23,6 @@ AWAITED = """
 SELECT deployment, until FROM leases.awaited(%s, %s, %s, %s, clock_timestamp())
 """
 
-# The newest lease of a deployment on a license, and whether it has run out.
-NEWEST = """
-SELECT seen_at, expires_at, expires_at <= clock_timestamp() FROM leases.leases
- WHERE deployment = %s AND license = %s ORDER BY term DESC, seen_at DESC LIMIT 1
-"""
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -55,14 +49,6 @@ class Granted(msgspec.Struct, frozen=True):
     head: int
     at: datetime
     leases: list[Given]
-
-
-class Newest(msgspec.Struct, frozen=True):
-    """What is known of a deployment by its leases."""
-
-    seen_at: datetime
-    expires_at: datetime
-    stale: bool
 
 
 _granted = msgspec.json.Decoder(Granted)
@@ -101,11 +87,3 @@ async def awaited(
     )
     row = await cursor.fetchone()
     return None if row is None else Awaited(*row)
-
-
-async def newest(
-    connection: AsyncConnection[Any], deployment: str, license_id: str
-) -> Newest | None:
-    """The newest lease that a deployment took on a license; None when it never took one."""
-    row = await (await connection.execute(NEWEST, (deployment, license_id))).fetchone()
-    return None if row is None else Newest(*row)

@@ -46,6 +46,7 @@ async def take_lease(
     if isinstance(outcome.result, Refusal):
         request.scope["hotslot.position"] = position
         return problems.refusal(problems.request_id_of(request), outcome.result.explain())
+    backend.sightings.saw(outcome.result)
     return answer(request, _shape(outcome.result, signer.token(outcome.result)), position=position)
 
 
