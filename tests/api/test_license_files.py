@@ -157,6 +157,15 @@ def test_a_deployment_that_is_none(vendor: Vendor, lic: str, bad: str):
     assert vendor.head() == before
 
 
+@pytest.mark.parametrize("query", ["deploymnet=p", "deployment=p&deployment=q", "deployment=p&x=1"])
+def test_a_query_that_says_something_else_makes_no_file_for_any(
+    vendor: Vendor, lic: str, query: str
+):
+    before = vendor.head()
+    problem(vendor.http.get(f"/v1/licenses/{lic}/file?{query}"), 422, "invalid-input")
+    assert vendor.head() == before
+
+
 def test_a_stale_precondition(vendor: Vendor, lic: str):
     before = vendor.head()
     answer = vendor.file(lic, headers={"If-Match": '"1-valid"'})
@@ -261,6 +270,8 @@ def test_without_a_key_no_file_is_made_until_there_is_one(
         assert "hotslot keys generate-signing" in told["detail"]
         assert done(http.get("/v1/signing-keys")) == {"keys": []}
         assert http.get("/.well-known/jwks.json").json() == {"keys": []}
+        # Where a key would not help, none is asked for.
+        problem(api.file("no-such-license"), 404, "unknown-license")
         assert api.head() == before
         KeyFolder(tmp_path / "signing-keys").generate(now())
         assert api.file(lic).status_code == 200

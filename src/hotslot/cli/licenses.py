@@ -263,6 +263,6 @@ def file(
     """Print a license file for sites without a connection: > license.yml keeps it.
 
     The server signs it, with a key that `hotslot keys generate-signing` makes.
-    While the license stays as it is, asking again gives the same file.
+    The last one comes again while it says all that a new one would.
     """
     return {"license_file": session.file(path("licenses", license_, "file"), deployment)}

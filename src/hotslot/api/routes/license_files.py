@@ -11,14 +11,16 @@ from hotslot.api.backend import Backend, backend_of
 from hotslot.api.bodies import ID_PATTERN
 from hotslot.api.documentation import LICENSE_FILE, command
 from hotslot.api.fast_route import FastRoute
-from hotslot.api.problems import ProblemError
+from hotslot.api.problems import ProblemError, invalid, refused
 from hotslot.api.routes.licenses import LicenseId
 from hotslot.api.submitting import submit
 from hotslot.domain import commands
 from hotslot.domain.events import LicenseFileIssued, license_stream
 from hotslot.domain.license_file import file_in
+from hotslot.domain.refusals import LicenseIssuedElsewhere, UnknownLicense
 from hotslot.ledger import mapper
 from hotslot.ledger.submission import Done, Outcome, Repeated
+from hotslot.licensefiles import SigningKey
 
 router = APIRouter(route_class=FastRoute, tags=["license files"])
 
@@ -39,9 +41,15 @@ SELECT position, stream, version, type, state::text FROM ledger.events
 async def issue_license_file(
     request: Request, license_id: LicenseId, deployment: ForDeployment = None
 ) -> Response:
-    """Make a license file for a site without a connection. The same one while nothing changed."""
+    """Make a license file, or give the last one again while it says what a new one would."""
     credential = await authenticate(request)
     credential.may("act", deployment)
+    # A name that is misspelled, or given twice, would make a file for any deployment.
+    if [*request.query_params.keys(), *request.query_params.getlist("deployment")[1:]] not in (
+        [],
+        ["deployment"],
+    ):
+        raise invalid("This call takes one parameter in its query, `deployment`, at most once.")
     return await make_file(request, credential, license_id, deployment)
 
 
@@ -55,7 +63,7 @@ async def make_file(
 ) -> Response:
     """Answer with a license file, made now or when it was first asked for; or with a refusal."""
     backend = backend_of(request)
-    key = await backend.license_files.signing_key()
+    key = await _signing_key(backend, credential, license_id)
     issue = commands.IssueFile(license=license_id, deployment=deployment, key=key.id)
     outcome = await submit(request, credential, issue, once=once)
     if (explanation := refusal_of(outcome)) is not None:
@@ -77,6 +85,19 @@ async def make_file(
     }
     response = Response(text, 200, headers, LICENSE_FILE)
     return mark_repeated(response) if isinstance(outcome, Repeated) else response
+
+
+async def _signing_key(backend: Backend, credential: Credential, license_id: str) -> SigningKey:
+    """The key that signs now. Where no key would help, the advice to make one would mislead."""
+    try:
+        return await backend.license_files.signing_key()
+    except ProblemError:
+        license_ = await backend.license(license_id)
+        if license_ is None or not credential.asker.may_see(license_):
+            raise refused(UnknownLicense(license=license_id)) from None
+        if license_.is_imported:
+            raise refused(LicenseIssuedElsewhere(license=license_id)) from None
+        raise
 
 
 async def _issued(backend: Backend, outcome: Outcome, license_id: str) -> LicenseFileIssued:

@@ -84,8 +84,10 @@ class Narrator:
         reason: str | None = None,
     ) -> Answer:
         """Ask for a change and print it; what matters of its answer is for the story to say."""
-        shown = body if reason is None else {**(body or {}), "reason": reason}
-        self.call(actor.name, method, path, shown)
+        if reason is None or body is None:
+            self.call(actor.name, method, path, body, reason)
+        else:
+            self.call(actor.name, method, path, {**body, "reason": reason})
         return actor.client.command(method, path, body, reason=reason)
 
     def file(self, actor: Actor, name: str, path: str) -> CarriedText:
@@ -142,13 +144,22 @@ class Narrator:
         if not holds:
             raise StoryError(f"The story says: {says}. The server said: {json.dumps(answer)}")
 
-    def call(self, who: str, method: str, path: str, body: Json | None = None) -> None:
-        """Print a call that `who` makes."""
+    def call(
+        self,
+        who: str,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        reason_header: str | None = None,
+    ) -> None:
+        """Print a call that `who` makes; a reason is in a header where there is no body."""
         named = {
             name: f"<{value.name}>" if isinstance(value, CarriedText) else value
             for name, value in (body or {}).items()
         }
         shown = f" {json.dumps(named, ensure_ascii=False)}" if named else ""
+        if reason_header is not None:
+            shown = f" (Hotslot-Reason: {reason_header})"
         self.console.print()
         self.console.print(
             Padding(
