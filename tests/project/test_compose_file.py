@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 
 from tests.project.containers import ROOT, compose, compose_schema
 
@@ -41,6 +42,30 @@ def test_secrets_come_from_the_environment_and_are_required():
 def test_ports_are_for_this_machine_only():
     for service in compose()["services"].values():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_signing_keys_outlast_the_container():
+    """All else in it is read-only or a tmpfs, where a key would be gone after a restart."""
+    api = compose()["services"]["api"]
+    folder = api["environment"]["HOTSLOT_SIGNING_KEYS"]
+    volumes = dict(reversed(volume.split(":")) for volume in api["volumes"])
+
+    assert volumes[folder] in compose()["volumes"]
+    assert not any(Path(folder).is_relative_to(place) for place in api["tmpfs"])
+    assert re.search(
+        rf"install --directory --owner=hotslot --mode=0700 {folder}$",
+        (ROOT / "Dockerfile").read_text("utf-8"),
+        re.MULTILINE,
+    )
+
+
+def test_trusted_keys_can_be_mounted_by_taking_comments_away():
+    text = (ROOT / "docker-compose.yml").read_text("utf-8")
+    uncommented = re.sub(r"(?m)^( *)# (HOTSLOT_TRUSTED_KEYS: |- \./trusted:)", r"\1\2", text)
+    api = yaml.safe_load(uncommented)["services"]["api"]
+
+    assert f"./trusted:{api['environment']['HOTSLOT_TRUSTED_KEYS']}:ro" in api["volumes"]
+    jsonschema.Draft202012Validator(compose_schema()).validate(yaml.safe_load(uncommented))
 
 
 def test_the_image_copies_only_what_is_there_and_lets_it_through():
