@@ -9,6 +9,7 @@ from hotslot.domain import commands, refusals
 from hotslot.domain.asker import Asker
 from hotslot.domain.events import Actor, Event, LicenseRenewed, LicenseResized, LicenseSuspended
 from hotslot.domain.license import License
+from hotslot.domain.license_file import Presented
 from hotslot.domain.refusals import Refusal
 from tests.domain.given import NOW, SECOND, given
 from tests.domain.words import (
@@ -174,6 +175,62 @@ class TestTakingOneIn:
             refusals.LicenseFileForAnotherProduct(license="lic")
         )
 
+    @pytest.mark.parametrize("command", [activate, register])
+    def test_one_of_another_trusted_vendor_is_refused(self, command):
+        """A license is its vendor's: others may not take it over under the same id."""
+        others = trusted(file(slots=9, issued_at=LATER), "other", frozenset({"other"}))
+        world = given(imported(file()), *activated("a", mode=OFFLINE))
+        told = world.when(command("b", shown=others))
+        told.refused(refusals.LicenseFileForAnotherProduct(license="lic"))
+        # Also where it would change nothing.
+        same = trusted(file(), "other", frozenset({"other"}))
+        world.when(command("b", shown=same)).refused(
+            refusals.LicenseFileForAnotherProduct(license="lic")
+        )
+
+    def test_another_key_of_the_same_vendor_is_good_and_counts_from_then_on(self):
+        keys = frozenset({SIGNING_KEY, "next"})
+        newer = file(slots=2, issued_at=LATER)
+        world = given(imported(file()), *activated("a", mode=OFFLINE))
+        world.when(activate("a", shown=trusted(newer, "next", keys))).then(imported(newer, "next"))
+        world.record(imported(newer, "next"))
+        # The former key was taken away: the license is known by the next one.
+        alone = trusted(newer, "next", frozenset({"next"}))
+        world.when(activate("a", shown=alone)).nothing()
+
+    def test_the_vendor_does_not_matter_to_a_license_of_this_server(self):
+        """Our own keys are not among any vendor's."""
+        shown = Presented(file(), SIGNING_KEY, own=True, vendor=frozenset())
+        given(issued()).when(activate("a", shown=shown)).then(*activated("a", mode=OFFLINE))
+
+    @pytest.mark.parametrize("terms", [{"slots": 2}, {"expires_at": NOW + SECOND}])
+    @pytest.mark.parametrize("command", [activate, register])
+    def test_of_two_files_of_one_time_only_what_was_taken_in_counts(self, command, terms):
+        world = given(imported(file()))
+        world.when(command("a", shown=trusted(file(**terms)))).refused(
+            refusals.LicenseFileSuperseded(license="lic", issued_at=FILED, newest_issued_at=FILED)
+        )
+        world = given(issued(slots=5), file_issued(file()))
+        world.when(command("a", shown=own(file(**terms)))).refused(
+            refusals.LicenseFileSuperseded(license="lic", issued_at=FILED, newest_issued_at=FILED)
+        )
+
+    def test_one_of_the_same_time_that_gives_the_same_is_good(self):
+        world = given(imported(file(deployment="b")))
+        world.when(activate("a", shown=trusted(file(deployment="a")))).then(
+            *activated("a", mode=OFFLINE)
+        )
+
+    @pytest.mark.parametrize("command", [activate, register])
+    def test_where_it_was_made_the_newest_holds_though_the_license_was_changed_since(self, command):
+        for_a, for_b = file(deployment="a"), file(deployment="b", issued_at=LATER)
+        world = given(issued(), file_issued(for_a), file_issued(for_b))
+        world.record(LicenseResized(license="lic", slots=2))
+        # As good as the newest is also the older one that gives the same.
+        for shown in (for_a, for_b):
+            told = world.when(command(shown.deployment, shown=own(shown)))
+            assert told.events
+
     def test_slots_in_use_are_not_taken_away(self):
         world = given(imported(file(slots=2)))
         world.record(*activated("a", mode=OFFLINE), *activated("b", mode=OFFLINE, term=2))
@@ -326,5 +383,7 @@ def test_what_an_imported_license_is():
         expires_at=NOW,
         activation_key_sha256=None,
         imported_file_of=FILED,
+        imported_key=SIGNING_KEY,
+        imported_for=None,
         position=1,
     )

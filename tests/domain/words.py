@@ -173,14 +173,16 @@ def own(shown: LicenseFile) -> Presented:
     return Presented(shown, SIGNING_KEY, own=True)
 
 
-def trusted(shown: LicenseFile) -> Presented:
-    """The file, signed by a vendor that this server trusts."""
-    return Presented(shown, SIGNING_KEY, own=False)
+def trusted(
+    shown: LicenseFile, key: str = SIGNING_KEY, vendor: frozenset[str] | None = None
+) -> Presented:
+    """The file, signed by a vendor that this server trusts, who has these keys."""
+    return Presented(shown, key, own=False, vendor=vendor)
 
 
-def imported(shown: LicenseFile) -> LicenseImported:
+def imported(shown: LicenseFile, key: str = SIGNING_KEY) -> LicenseImported:
     """The license came in the file."""
-    return _told(LicenseImported, shown)
+    return _told(LicenseImported, shown, key)
 
 
 def file_issued(shown: LicenseFile) -> LicenseFileIssued:
@@ -188,7 +190,7 @@ def file_issued(shown: LicenseFile) -> LicenseFileIssued:
     return _told(LicenseFileIssued, shown)
 
 
-def _told(kind: type[Told], shown: LicenseFile) -> Told:
+def _told(kind: type[Told], shown: LicenseFile, key: str = SIGNING_KEY) -> Told:
     return kind(
         license=shown.license,
         product=shown.product,
@@ -197,7 +199,7 @@ def _told(kind: type[Told], shown: LicenseFile) -> Told:
         expires_at=shown.expires_at,
         issued_at=shown.issued_at,
         deployment=shown.deployment,
-        key=SIGNING_KEY,
+        key=key,
         digest=shown.digest(),
     )
 

@@ -14,7 +14,7 @@ from hotslot.domain.streams import State
 from hotslot.ledger import snapshots
 
 SHAPES: dict[int, dict[str, Any]] = {
-    3: {
+    4: {
         "License": {
             "id": "str",
             "product": "str",
@@ -29,6 +29,8 @@ SHAPES: dict[int, dict[str, Any]] = {
             "backup_count": "int = 0",
             "lease_seconds": "int = 60",
             "imported_file_of": "datetime | None = None",
+            "imported_key": "str | None = None",
+            "imported_for": "str | None = None",
             "last_file": "LicenseFileIssued | None = None",
             "position": "int",
         },

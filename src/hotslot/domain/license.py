@@ -74,6 +74,10 @@ class License(msgspec.Struct, frozen=True, kw_only=True):
     """How long a lease of one of its deployments lasts."""
     imported_file_of: datetime | None = None
     """Time of issue of the file that the license came in; None when it was issued here."""
+    imported_key: str | None = None
+    """Id of the key that signed that file."""
+    imported_for: str | None = None
+    """The one deployment that that file may activate; None is any."""
     last_file: LicenseFileIssued | None = None
     """The last license file that was made of it."""
     position: int
@@ -183,6 +187,8 @@ def with_file(license_: License | None, imported: LicenseImported, position: int
             expires_at=imported.expires_at,
             activation_key_sha256=None,
             imported_file_of=imported.issued_at,
+            imported_key=imported.key,
+            imported_for=imported.deployment,
             position=position,
         )
     return msgspec.structs.replace(
@@ -190,6 +196,8 @@ def with_file(license_: License | None, imported: LicenseImported, position: int
         slots=imported.slots,
         expires_at=imported.expires_at,
         imported_file_of=imported.issued_at,
+        imported_key=imported.key,
+        imported_for=imported.deployment,
         position=position,
     )
 

@@ -96,3 +96,6 @@ class Presented(msgspec.Struct, frozen=True):
     """Id of the key that signed it."""
     own: bool
     """Signed by a key of this server, and not by a vendor's that it trusts."""
+    vendor: frozenset[str] | None = None
+    """Ids of all keys of the vendor that signed it, revoked ones too; None when the trusted keys
+    are not told apart, and are a single vendor's."""

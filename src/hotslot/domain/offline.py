@@ -13,6 +13,7 @@ TICK = timedelta(microseconds=1)
 """The least by which a file is newer than the one before it, whatever the clock says."""
 
 _FileEvent = TypeVar("_FileEvent", bound=FileEvent)
+_Terms = tuple[int, datetime | None]
 
 
 def issue_file(license_: License, deployment: str | None, key: str, now: datetime) -> Decision:
@@ -74,24 +75,34 @@ def _does_not_fit(license_: License, presented: Presented) -> Refusal | None:
         file.product,
         file.customer,
         not presented.own,
-    ):
+    ) or _is_of_another_vendor(license_, presented):
         return refusals.LicenseFileForAnotherProduct(license=file.license)
-    newest = _newest(license_)
-    if newest is not None and file.issued_at < newest and _terms(file) != _terms(license_):
+    newest, terms = _newest(license_)
+    if newest is not None and file.issued_at <= newest and _terms(file) != terms:
         return refusals.LicenseFileSuperseded(
             license=file.license, issued_at=file.issued_at, newest_issued_at=newest
         )
     return None
 
 
-def _newest(license_: License) -> datetime | None:
-    """When the newest file was issued that is known of the license."""
-    if license_.last_file is not None:
-        return license_.last_file.issued_at
-    return license_.imported_file_of
+def _is_of_another_vendor(license_: License, presented: Presented) -> bool:
+    """Whether a trusted vendor, but not the one who brought the license, signed the file."""
+    return (
+        license_.is_imported
+        and presented.vendor is not None
+        and license_.imported_key not in presented.vendor
+    )
 
 
-def _terms(stated: License | LicenseFile | LicenseFileIssued) -> tuple[int, datetime | None]:
+def _newest(license_: License) -> tuple[datetime | None, _Terms]:
+    """When the newest file was issued that is known of the license, and what it gives."""
+    if (last := license_.last_file) is not None:
+        # The license itself may have changed since, without a new file.
+        return last.issued_at, _terms(last)
+    return license_.imported_file_of, _terms(license_)
+
+
+def _terms(stated: License | LicenseFile | LicenseFileIssued) -> _Terms:
     return stated.slots, stated.expires_at
 
 

@@ -7,7 +7,7 @@ from hotslot.domain.keys import Key
 from hotslot.domain.license import License
 from hotslot.domain.streams import State
 
-FORMAT = 3
+FORMAT = 4
 """Raise it when the shape of a state changes: older snapshots are then passed over."""
 
 EVERY = 200

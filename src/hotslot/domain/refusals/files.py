@@ -82,7 +82,7 @@ class LicenseFileExpired(Refusal, frozen=True, kw_only=True):
 
 
 class LicenseFileSuperseded(Refusal, frozen=True, kw_only=True):
-    """A newer file of the license said something else."""
+    """Another file of the license, not issued earlier, said something else."""
 
     code = "license-file-superseded"
     status = 409
@@ -93,16 +93,17 @@ class LicenseFileSuperseded(Refusal, frozen=True, kw_only=True):
 
     def detail(self) -> str:
         return (
-            f"This file of license {self.license} was issued at {write_time(self.issued_at)}; "
-            f"another one, issued at {write_time(self.newest_issued_at)}, has replaced it."
+            f"This file of license {self.license} was issued at {write_time(self.issued_at)}, and "
+            "says something else than the one that counts here, which was issued at "
+            f"{write_time(self.newest_issued_at)}."
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
         return (
             Remedy(
                 "use-newest-file",
-                f"Use the file that was issued at {write_time(self.newest_issued_at)}, or one "
-                "that is newer still.",
+                "Use the file that counts here, issued at "
+                f"{write_time(self.newest_issued_at)}, or one that is newer still.",
             ),
         )
 
@@ -149,7 +150,13 @@ class LicenseFileForAnotherProduct(Refusal, frozen=True, kw_only=True):
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
-        return (remedies.carry_another_file(),)
+        return (
+            Remedy(
+                "choose-id",
+                "Have the vendor of this file issue its license under another id, and use a file "
+                "of that one. Made anew under the same id, the file is refused again.",
+            ),
+        )
 
 
 class LicenseFileRequired(Refusal, frozen=True, kw_only=True):
