@@ -3,7 +3,7 @@
 import pytest
 
 from hotslot.licensefiles import UnreadableLicenseFileError, read_license_file, write_license_file
-from hotslot.licensefiles.tree import MAX_BYTES, MAX_DEPTH, MAX_NODES
+from hotslot.licensefiles.tree import MAX_BRACKETS, MAX_BYTES, MAX_DEPTH, MAX_NODES
 from tests.licensefiles.material import (
     CONTENT,
     FILE,
@@ -102,9 +102,24 @@ def test_up_to_64_kib_and_no_more():
     assert "larger than 64 KiB" in complaint("#" + "é" * (MAX_BYTES - 1))
 
 
-@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? ", "[{a: "])
+@pytest.mark.parametrize("opening", ["- ", "? "])
 def test_nested_deep(opening: str):
     assert f"nested more than {MAX_DEPTH} deep" in complaint(opening * (MAX_BYTES // len(opening)))
+
+
+@pytest.mark.parametrize("opening", ["[", "{", "{a: ", "[{a: "])
+def test_nested_deep_in_brackets(opening: str):
+    assert f"nested more than {MAX_DEPTH} deep" in complaint(opening * 100)
+    message = complaint(opening * (MAX_BYTES // len(opening)))
+    assert f"more than {MAX_BRACKETS} opening brackets" in message
+    assert "line" not in message, "it was not given to the parser"
+
+
+def test_brackets_of_texts_and_comments_count_too():
+    half = MAX_BRACKETS // 2
+    comment = f"# {'[' * half}{'{' * half}\n"
+    assert read_license_file(GOOD + comment, OWN, NONE).file == FILE
+    assert "opening brackets" in complaint(GOOD + comment + "# [\n")
 
 
 def test_as_deep_as_may_be():

@@ -126,3 +126,4 @@ def test_the_page_names_every_field_and_limit():
     }
     assert f"more than {tree.MAX_BYTES // 1024} KiB ({tree.MAX_BYTES:,} bytes)" in PAGE
     assert f"more than {tree.MAX_DEPTH} levels or {tree.MAX_NODES} values" in PAGE
+    assert f"more than {tree.MAX_BRACKETS} of `[` and `{{`" in PAGE

@@ -17,6 +17,7 @@ from hotslot.licensefiles.errors import UnreadableLicenseFileError
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 8
 MAX_NODES = 500
+MAX_BRACKETS = 500
 
 Tree: TypeAlias = str | list["Tree"] | dict[str, "Tree"]
 
@@ -71,6 +72,9 @@ def _text(source: str | bytes) -> str:
         )
         line = text.count("\n", 0, unwelcome.start()) + 1
         raise UnreadableLicenseFileError(what, line=line, advice=advice)
+    # The parser reads far ahead, in quadratic time, before it hands out the first of many.
+    if text.count("[") + text.count("{") > MAX_BRACKETS:
+        raise UnreadableLicenseFileError(f"it has more than {MAX_BRACKETS} opening brackets")
     return text
 
 
