@@ -3,7 +3,6 @@
 import os
 import stat
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,12 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 from hotslot.licensefiles import (
     KeyFolder,
-    KeyFolderError,
     Keys,
     SigningKey,
     read_license_file,
     write_license_file,
 )
+from tests.licensefiles.folders import complaint, put, statuses
 from tests.licensefiles.material import FILE, NONE, key
 
 NOW = datetime(2026, 11, 22, 11, 0, 0, 123456, tzinfo=UTC)
@@ -29,23 +28,6 @@ LATER = NOW + timedelta(days=365)
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "data" / "signing-keys"
-
-
-def put(path: Path, content: bytes | str, mode: int = 0o600) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    path.chmod(mode)
-    return path
-
-
-def statuses(folder: Path) -> dict[str, str]:
-    return {each.id: each.status for each in KeyFolder(folder).read().listed}
-
-
-def complaint(act: Callable[[], object]) -> str:
-    with pytest.raises(KeyFolderError) as caught:
-        act()
-    return str(caught.value)
 
 
 def mode(path: Path) -> int:
@@ -218,6 +200,14 @@ def test_one_file(tmp_path: Path):
     assert "no key" in complaint(lambda: KeyFolder(file).revoke(key(2).id))
 
 
+@pytest.mark.parametrize("required", [False, True])
+def test_one_file_that_was_revoked(tmp_path: Path, required: bool):
+    """It is named as it was before it was renamed."""
+    put(tmp_path / "vendor.pem.revoked", key(1).public_pem())
+    file = KeyFolder(tmp_path / "vendor.pem", required=required)
+    assert [(each.id, each.status) for each in file.read().listed] == [(key(1).id, "revoked")]
+
+
 def test_one_file_of_many_public_keys(tmp_path: Path):
     """What `hotslot keys export-signing > vendor.pem` writes."""
     text = "# two keys\n" + key(1).public_pem() + key(2).public_pem().replace("\n", "\r\n")
@@ -300,12 +290,13 @@ def test_a_mounted_secret_may_be_read_by_its_group(folder: Path, monkeypatch: py
     assert "chmod 600" in complaint(KeyFolder(folder).read)
 
 
-def test_whom_we_trust_is_not_for_anyone_to_say(folder: Path):
-    file = put(folder / "vendor.pem", key(1).public_pem(), mode=0o646)
-    assert f"chmod o-w {file}" in complaint(KeyFolder(folder).read)
+@pytest.mark.parametrize("by", [0o002, 0o020])
+def test_whom_we_trust_is_not_for_others_to_say(folder: Path, by: int):
+    file = put(folder / "vendor.pem", key(1).public_pem(), mode=0o644 | by)
+    assert f"chmod go-w {file}" in complaint(KeyFolder(folder).read)
     file.chmod(0o644)
-    folder.chmod(0o777)
-    assert f"chmod o-w {folder}" in complaint(KeyFolder(folder).read)
+    folder.chmod(0o755 | by)
+    assert f"chmod go-w {folder}" in complaint(KeyFolder(folder).read)
     folder.chmod(0o755)
     assert statuses(folder) == {key(1).id: "verifying"}
 

@@ -30,8 +30,9 @@ class LicenseFiles:
 
     def __init__(self, signing: Path | None = None, trusted: Path | None = None) -> None:
         """Without a place there are no keys of that kind."""
-        self._signing = None if signing is None else KeyFolder(signing)
-        self._trusted = None if trusted is None else KeyFolder(trusted, required=True)
+        # Keys that were there and are gone are lost, or not mounted: not the same as having none.
+        self._signing = None if signing is None else KeyFolder(signing, required=signing.exists())
+        self._trusted = None if trusted is None else KeyFolder(trusted, trusted=True)
         # Parsing holds the interpreter: several at a time would hold up every other request.
         self._parsing = asyncio.Lock()
 

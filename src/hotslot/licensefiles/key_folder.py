@@ -3,6 +3,8 @@
 - `*.pem` is a key. A private one may sign; public ones, and private ones, verify.
 - The private key whose file's name is last signs. The others go on verifying what they signed.
 - `*.pem.revoked` is a key that was revoked: what it signed is refused.
+- In a folder of trusted keys, each subfolder holds the keys of one vendor, and the files beside
+  the subfolders are one more vendor's.
 
 Files whose names begin with a dot are passed over: they are being written.
 """
@@ -25,6 +27,7 @@ from hotslot.licensefiles.pem import read_pem
 
 _SUFFIX = ".pem"
 _REVOKED = ".revoked"
+_SUFFIXES = (_SUFFIX, _SUFFIX + _REVOKED)
 _NAME = "%Y%m%dT%H%M%S.%fZ"
 _GENERATED = re.compile(r"([0-9]{8}T[0-9]{6}\.[0-9]{6}Z)-[A-Za-z0-9_-]{43}\.pem(?:\.revoked)?")
 _MAX_BYTES = 64 * 1024
@@ -56,24 +59,33 @@ class KeyFolder:
     """The keys in a folder, or in one PEM file.
 
     Nothing is kept in memory: every `read` shows what is on disk then. A path where nothing is
-    holds no keys, unless it is `required`.
+    holds no keys, unless it is `required`. Where `trusted` keys of vendors are, there have to be
+    some, and subfolders tell the vendors apart.
     """
 
-    def __init__(self, path: Path, *, required: bool = False) -> None:
+    def __init__(self, path: Path, *, required: bool = False, trusted: bool = False) -> None:
         self.path = path
-        self._required = required
+        self._required = required or trusted
+        self._trusted = trusted
 
     def read(self) -> Keys:
         """All keys that are there.
 
         Raises:
-            KeyFolderError: a file can't be read, holds no Ed25519 key, or is open to others.
+            KeyFolderError: a file can't be read, holds no Ed25519 key, or is open to others; or
+                there is no trusted key at all, or it is unclear whose one is.
 
         """
         try:
-            found = self._find()
+            folders = self._folders()
+            found = self._find(folders)
         except OSError as error:
             raise KeyFolderError.of_system(self.path, error) from error
+        if self._trusted and not found:
+            raise KeyFolderError(
+                f"There is no key in {self.path}. Put the vendor's public key there: the names of "
+                f"key files must end in {_SUFFIX}."
+            )
         signing = _signing(found)
         # A key may be there twice, as a private and as a public one. Revoked once is revoked.
         by_id: dict[str, list[_Found]] = {}
@@ -82,6 +94,7 @@ class KeyFolder:
         return Keys(
             None if signing is None or signing.private is None else SigningKey(signing.private),
             tuple(_listed(same, signing) for same in by_id.values()),
+            _vendors(folders, found),
         )
 
     def generate(self, now: datetime) -> ListedKey:
@@ -100,7 +113,7 @@ class KeyFolder:
                     "in it (HOTSLOT_SIGNING_KEYS, --signing-keys)."
                 )
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            signing = _signing(self._find())
+            signing = _signing(self._find([self.path]))
             key = SigningKey.generate()
             name = f"{_after(signing, now).astimezone(UTC).strftime(_NAME)}-{key.id}{_SUFFIX}"
             if signing is not None and name < signing.path.name:
@@ -121,7 +134,7 @@ class KeyFolder:
 
         """
         try:
-            same = [each for each in self._find() if each.id == kid]
+            same = [each for each in self._find([self.path]) if each.id == kid]
             for path in {each.path for each in same if not each.revoked}:
                 if path == self.path:
                     raise KeyFolderError(
@@ -142,19 +155,35 @@ class KeyFolder:
             raise KeyFolderError.of_system(self.path, error) from error
         return self._listed(kid)
 
-    def _find(self) -> list[_Found]:
-        """Every key, in the order of the files' names."""
+    def _folders(self) -> list[Path]:
+        """The folders where keys are, the main one first."""
+        if not self._trusted or not self.path.is_dir():
+            return [self.path]
+        return [
+            self.path,
+            *sorted(
+                path
+                for path in self.path.iterdir()
+                if path.is_dir() and not _is_hidden(path) and not path.name.endswith(_SUFFIXES)
+            ),
+        ]
+
+    def _find(self, folders: list[Path]) -> list[_Found]:
+        """Every key in these folders, in the order of the files' names."""
         for _ in range(_ATTEMPTS):
             try:
-                return [key for path in self._paths() for key in _keys(path)]
+                return [key for path in self._paths(folders) for key in _keys(path)]
             except FileNotFoundError:
                 continue  # renamed since it was listed: somebody is revoking a key
         raise KeyFolderError(
             f"A file in {self.path} leads nowhere: see whether there is a broken link in it."
         )
 
-    def _paths(self) -> list[Path]:
+    def _paths(self, folders: list[Path]) -> list[Path]:
         if not self.path.exists():
+            revoked = self.path.with_name(f"{self.path.name}{_REVOKED}")
+            if revoked.is_file():
+                return [revoked]  # the one file that was named, renamed as it is in a folder
             if self._required:
                 raise KeyFolderError(
                     f"There is nothing at {self.path}, where keys should be. Correct the path, or "
@@ -163,12 +192,7 @@ class KeyFolder:
             return []
         if not self.path.is_dir():
             return [self.path]
-        _refuse_if_anyone_may_write(self.path)
-        return sorted(
-            path
-            for path in self.path.iterdir()
-            if path.name.endswith((_SUFFIX, _SUFFIX + _REVOKED)) and not path.name.startswith(".")
-        )
+        return [path for folder in folders for path in _files(folder)]
 
     def _listed(self, kid: str) -> ListedKey:
         key = self.read().find(kid)
@@ -209,11 +233,38 @@ class KeyFolder:
             os.close(handle)
 
 
+def _is_hidden(path: Path) -> bool:
+    return path.name.startswith(".")
+
+
+def _files(folder: Path) -> list[Path]:
+    _refuse_if_others_may_write(folder)
+    return sorted(
+        path for path in folder.iterdir() if path.name.endswith(_SUFFIXES) and not _is_hidden(path)
+    )
+
+
+def _vendors(folders: list[Path], found: list[_Found]) -> tuple[frozenset[str], ...]:
+    """The ids of each folder's keys, where there is more than one folder."""
+    if len(folders) == 1:
+        return ()
+    places: dict[str, Path] = {}
+    for key in found:
+        if places.setdefault(key.id, key.path).parent != key.path.parent:
+            raise KeyFolderError(
+                f"{places[key.id]} and {key.path} hold the same key, {key.id}, and so it is "
+                "unclear which vendor's it is. Keep it in that vendor's folder only."
+            )
+    return tuple(
+        frozenset(key.id for key in found if key.path.parent == folder) for folder in folders
+    )
+
+
 def _keys(path: Path) -> Iterator[_Found]:
     state = path.stat()
     if not stat.S_ISREG(state.st_mode) or state.st_size > _MAX_BYTES:
         raise KeyFolderError(f"{path} is no file of keys. Take it away, or rename it.")
-    _refuse_if_anyone_may_write(path)
+    _refuse_if_others_may_write(path)
     try:
         keys = read_pem(path.read_bytes())
     except ValueError as error:
@@ -239,11 +290,11 @@ def _refuse_if_others_may_read(path: Path) -> None:
         )
 
 
-def _refuse_if_anyone_may_write(path: Path) -> None:
-    if path.stat().st_mode & 0o002:
+def _refuse_if_others_may_write(path: Path) -> None:
+    if path.stat().st_mode & 0o022:
         raise KeyFolderError(
-            f"Anyone may write to {path}, and so could put a key of theirs there. Close it "
-            f"(chmod o-w {path}), and see whether its keys are yours."
+            f"Other users may write to {path}, and so could put a key of theirs there. Close it "
+            f"(chmod go-w {path}), and see whether its keys are yours."
         )
 
 

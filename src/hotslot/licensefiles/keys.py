@@ -75,10 +75,16 @@ class Keys(msgspec.Struct, frozen=True):
     """The key that signs, if there is one."""
     listed: tuple[ListedKey, ...] = ()
     """All of them, revoked ones too, the oldest first."""
+    vendors: tuple[frozenset[str], ...] = ()
+    """The ids of each vendor's keys; none when all keys are a single vendor's."""
 
     def find(self, kid: str) -> ListedKey | None:
         """The key of this id."""
         return next((key for key in self.listed if key.id == kid), None)
+
+    def vendor_of(self, kid: str) -> frozenset[str] | None:
+        """The ids of all keys of this key's vendor, or None when they are not told apart."""
+        return next((vendor for vendor in self.vendors if kid in vendor), None)
 
 
 def jwks(keys: Keys) -> dict[str, list[dict[str, str]]]:

@@ -22,4 +22,5 @@ def read_license_file(text: str | bytes, own: Keys, trusted: Keys) -> Presented:
     # Which bytes are signed is up to the format, and so it is looked at first.
     check_format(content)
     is_own = signature.verify(signed_bytes(content), own, trusted)
-    return Presented(read_content(content), signature.key, is_own)
+    vendor = None if is_own else trusted.vendor_of(signature.key)
+    return Presented(read_content(content), signature.key, is_own, vendor)
