@@ -62,6 +62,7 @@ def refusals_page() -> str:
         "Every reason for which a rule turns a command down. The `code` is stable: programs may",
         "rely on it. The answer is `application/problem+json` with the status below, and names the",
         "remedies in the order to try them. Words in braces stand for what the refusal names.",
+        "Some remedies are others when the license is *imported*: it came in a license file.",
         "",
         "| code | status | title |",
         "| --- | --- | --- |",
@@ -217,9 +218,10 @@ def _type_name(hint: object) -> str:
 _EXAMPLE_TIME = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 # What remedies depend on, and the values that it can have.
-_CASES = {
+_CASES: dict[str, tuple[object, ...]] = {
     "role": ("active", "backup", "unlicensed"),
     "mode": ("online", "offline"),
+    "imported": (False, True),
     "command": ("activate", "register", "unregister", "nominate"),
 }
 
@@ -236,7 +238,7 @@ def _remedies(kind: type[refusals.Refusal]) -> list[str]:
     return ["", heading, "", *dict.fromkeys(items)] if items else []
 
 
-def _example(kind: type[refusals.Refusal], case: dict[str, str]) -> refusals.Refusal:
+def _example(kind: type[refusals.Refusal], case: dict[str, object]) -> refusals.Refusal:
     """Make a refusal with each field's name in place of its value."""
     values: dict[str, object] = {}
     for name, hint in typing.get_type_hints(kind).items():

@@ -1,15 +1,22 @@
-"""License files: making one, taking one in, and what roles are taken with one."""
+"""License files: making one, and what a license is that came in one."""
 
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from hotslot.domain import commands, refusals
 from hotslot.domain.asker import Asker
-from hotslot.domain.events import Actor, Event, LicenseRenewed, LicenseResized, LicenseSuspended
+from hotslot.domain.events import (
+    Actor,
+    Event,
+    LicenseRenewed,
+    LicenseResized,
+    LicenseRevoked,
+    LicenseSuspended,
+)
 from hotslot.domain.license import License
-from hotslot.domain.license_file import Presented
 from hotslot.domain.refusals import Refusal
 from tests.domain.given import NOW, SECOND, given
 from tests.domain.words import (
@@ -26,7 +33,6 @@ from tests.domain.words import (
     issue_file,
     issued,
     nominate,
-    own,
     register,
     registered,
     trusted,
@@ -35,6 +41,7 @@ from tests.domain.words import (
 )
 
 LATER = FILED + SECOND
+REVOKED = LicenseRevoked(license="lic")
 
 
 def at_now(**terms: Any) -> Event:
@@ -92,190 +99,6 @@ class TestMakingOne:
         assert world.license().tag(NOW) == before
 
 
-class TestTakingOneIn:
-    def test_a_license_that_is_not_known_is_imported(self):
-        shown = file(slots=2, expires_at=NOW + SECOND)
-        given().when(activate("a", shown=trusted(shown))).then(
-            imported(shown), *activated("a", mode=OFFLINE)
-        )
-        given().when(register("b", shown=trusted(shown))).then(
-            imported(shown), *registered("b", mode=OFFLINE)
-        )
-
-    def test_a_license_is_not_made_from_the_servers_own_signature(self):
-        given().when(activate("a", shown=own(file()))).refused(
-            refusals.UnknownLicense(license="lic")
-        )
-
-    def test_known_already_it_is_not_imported_again(self):
-        world = given(imported(file(slots=2)), *activated("a", mode=OFFLINE))
-        world.when(activate("b", shown=trusted(file(slots=2)))).then(
-            *activated("b", mode=OFFLINE, term=2)
-        )
-        world.when(activate("a", shown=trusted(file(slots=2)))).nothing()
-
-    def test_a_newer_one_updates_slots_and_expiry(self):
-        world = given(imported(file()), *activated("a", mode=OFFLINE))
-        newer = file(slots=2, expires_at=NOW + SECOND, issued_at=LATER)
-        world.when(activate("a", shown=trusted(newer))).then(imported(newer))
-        world.when(activate("b", shown=trusted(newer))).then(
-            imported(newer), *activated("b", mode=OFFLINE, term=2)
-        )
-        world.record(imported(newer))
-        state = world.license()
-        assert (state.slots, state.expires_at, list(state.active)) == (2, NOW + SECOND, ["a"])
-
-    @pytest.mark.parametrize("command", [activate, register])
-    def test_an_older_one_is_refused(self, command):
-        world = given(imported(file()), imported(file(slots=2, issued_at=LATER)))
-        world.when(command("a", shown=trusted(file()))).refused(
-            refusals.LicenseFileSuperseded(license="lic", issued_at=FILED, newest_issued_at=LATER)
-        )
-
-    def test_also_from_a_deployment_that_is_active_with_it(self):
-        world = given(imported(file()), *activated("a", mode=OFFLINE))
-        world.record(imported(file(slots=2, issued_at=LATER)))
-        decision = world.when(activate("a", shown=trusted(file()))).decision
-        assert isinstance(decision, refusals.LicenseFileSuperseded)
-
-    def test_an_older_one_that_gives_the_same_is_as_good(self):
-        """Files that are bound to two deployments are made one after the other."""
-        for_a, for_b = file(deployment="a"), file(deployment="b", issued_at=LATER)
-        world = given(imported(for_b))
-        world.when(activate("a", shown=trusted(for_a))).then(*activated("a", mode=OFFLINE))
-
-    def test_on_the_server_that_made_it_an_older_one_is_refused_too(self):
-        world = given(issued(slots=2), file_issued(file()))
-        world.record(file_issued(file(slots=2, issued_at=LATER)))
-        world.when(activate("a", shown=own(file()))).refused(
-            refusals.LicenseFileSuperseded(license="lic", issued_at=FILED, newest_issued_at=LATER)
-        )
-
-    def test_there_it_changes_nothing_of_the_license(self):
-        world = given(issued(slots=1))
-        newer = file(slots=5, issued_at=NOW)
-        world.when(activate("a", shown=own(newer))).then(*activated("a", mode=OFFLINE))
-
-    def test_an_expired_one_is_refused_whatever_is_known(self):
-        shown = trusted(file(expires_at=NOW))
-        expired = refusals.LicenseFileExpired(license="lic", expires_at=NOW)
-        given().when(activate("a", shown=shown)).refused(expired)
-        world = given(imported(file(expires_at=NOW)), *activated("a", mode=OFFLINE))
-        world.when(activate("a", shown=shown)).refused(expired)
-
-    @pytest.mark.parametrize("other", [{"product": "x"}, {"customer": "x"}])
-    def test_one_for_another_product_or_customer_is_refused(self, other):
-        shown = trusted(file(issued_at=LATER, **other))
-        given(imported(file())).when(activate("a", shown=shown)).refused(
-            refusals.LicenseFileForAnotherProduct(license="lic")
-        )
-
-    def test_a_trusted_vendor_says_nothing_about_a_license_of_this_server(self):
-        given(issued()).when(activate("a", shown=trusted(file()))).refused(
-            refusals.LicenseFileForAnotherProduct(license="lic")
-        )
-
-    @pytest.mark.parametrize("command", [activate, register])
-    def test_one_of_another_trusted_vendor_is_refused(self, command):
-        """A license is its vendor's: others may not take it over under the same id."""
-        others = trusted(file(slots=9, issued_at=LATER), "other", frozenset({"other"}))
-        world = given(imported(file()), *activated("a", mode=OFFLINE))
-        told = world.when(command("b", shown=others))
-        told.refused(refusals.LicenseFileForAnotherProduct(license="lic"))
-        # Also where it would change nothing.
-        same = trusted(file(), "other", frozenset({"other"}))
-        world.when(command("b", shown=same)).refused(
-            refusals.LicenseFileForAnotherProduct(license="lic")
-        )
-
-    def test_another_key_of_the_same_vendor_is_good_and_counts_from_then_on(self):
-        keys = frozenset({SIGNING_KEY, "next"})
-        newer = file(slots=2, issued_at=LATER)
-        world = given(imported(file()), *activated("a", mode=OFFLINE))
-        world.when(activate("a", shown=trusted(newer, "next", keys))).then(imported(newer, "next"))
-        world.record(imported(newer, "next"))
-        # The former key was taken away: the license is known by the next one.
-        alone = trusted(newer, "next", frozenset({"next"}))
-        world.when(activate("a", shown=alone)).nothing()
-
-    def test_the_vendor_does_not_matter_to_a_license_of_this_server(self):
-        """Our own keys are not among any vendor's."""
-        shown = Presented(file(), SIGNING_KEY, own=True, vendor=frozenset())
-        given(issued()).when(activate("a", shown=shown)).then(*activated("a", mode=OFFLINE))
-
-    @pytest.mark.parametrize("terms", [{"slots": 2}, {"expires_at": NOW + SECOND}])
-    @pytest.mark.parametrize("command", [activate, register])
-    def test_of_two_files_of_one_time_only_what_was_taken_in_counts(self, command, terms):
-        world = given(imported(file()))
-        world.when(command("a", shown=trusted(file(**terms)))).refused(
-            refusals.LicenseFileSuperseded(license="lic", issued_at=FILED, newest_issued_at=FILED)
-        )
-        world = given(issued(slots=5), file_issued(file()))
-        world.when(command("a", shown=own(file(**terms)))).refused(
-            refusals.LicenseFileSuperseded(license="lic", issued_at=FILED, newest_issued_at=FILED)
-        )
-
-    def test_one_of_the_same_time_that_gives_the_same_is_good(self):
-        world = given(imported(file(deployment="b")))
-        world.when(activate("a", shown=trusted(file(deployment="a")))).then(
-            *activated("a", mode=OFFLINE)
-        )
-
-    @pytest.mark.parametrize("command", [activate, register])
-    def test_where_it_was_made_the_newest_holds_though_the_license_was_changed_since(self, command):
-        for_a, for_b = file(deployment="a"), file(deployment="b", issued_at=LATER)
-        world = given(issued(), file_issued(for_a), file_issued(for_b))
-        world.record(LicenseResized(license="lic", slots=2))
-        # As good as the newest is also the older one that gives the same.
-        for shown in (for_a, for_b):
-            told = world.when(command(shown.deployment, shown=own(shown)))
-            assert told.events
-
-    def test_slots_in_use_are_not_taken_away(self):
-        world = given(imported(file(slots=2)))
-        world.record(*activated("a", mode=OFFLINE), *activated("b", mode=OFFLINE, term=2))
-        world.when(activate("a", shown=trusted(file(slots=1, issued_at=LATER)))).refused(
-            refusals.SlotsInUse(license="lic", used=2, slots=1, holders=("a", "b"))
-        )
-
-    def test_nothing_is_imported_when_the_role_is_refused(self):
-        shown = trusted(file(deployment="a"))
-        told = given().when(activate("b", shown=shown))
-        assert isinstance(told.decision, Refusal)
-        assert told.record is not None
-        assert told.record.license is None
-        assert told.record.asked == {
-            "deployment": "b",
-            "license": "lic",
-            "mode": "offline",
-            "file": {"digest": shown.file.digest(), "key": SIGNING_KEY},
-        }
-
-
-class TestABoundOne:
-    def test_it_activates_its_deployment_only(self):
-        shown = trusted(file(deployment="a"))
-        given().when(activate("a", shown=shown)).then(
-            imported(shown.file), *activated("a", mode=OFFLINE)
-        )
-        given(imported(shown.file)).when(activate("b", shown=shown)).refused(
-            refusals.LicenseFileForAnotherDeployment(deployment="b", license="lic", bound_to="a")
-        )
-
-    def test_it_registers_any_as_a_backup(self):
-        shown = trusted(file(deployment="a"))
-        for deployment in ("a", "b"):
-            given(imported(shown.file)).when(register(deployment, shown=shown)).then(
-                *registered(deployment, mode=OFFLINE)
-            )
-
-    @pytest.mark.parametrize("command", [activate, register])
-    def test_there_is_no_way_around_it_without_a_file(self, command):
-        given(imported(file(deployment="a"))).when(command("b")).refused(
-            refusals.LicenseFileRequired(deployment="b", license="lic", command=command("b").name)
-        )
-
-
 class TestAnImportedLicense:
     def test_its_terms_are_not_changed_here(self):
         world, elsewhere = given(imported(file())), refusals.LicenseIssuedElsewhere(license="lic")
@@ -295,6 +118,48 @@ class TestAnImportedLicense:
         world.record(imported(file(issued_at=LATER)))
         assert world.license().suspended
 
+    @pytest.mark.parametrize(
+        ("history", "command", "refusal"),
+        [
+            (
+                activated("a", mode=OFFLINE),
+                activate("b", shown=trusted(file())),
+                refusals.NoFreeSlot(
+                    deployment="b", license="lic", slots=1, holders=("a",), imported=True
+                ),
+            ),
+            (
+                registered("b", mode=OFFLINE),
+                activate("b", shown=trusted(file())),
+                refusals.BackupCannotActivate(
+                    deployment="b", license="lic", mode="offline", imported=True
+                ),
+            ),
+            (
+                activated("a", mode=OFFLINE),
+                register("a", shown=trusted(file())),
+                refusals.ActiveCannotBeBackup(deployment="a", license="lic", imported=True),
+            ),
+            (
+                [REVOKED],
+                activate("a", shown=trusted(file())),
+                refusals.LicenseRevoked(license="lic", imported=True),
+            ),
+            (
+                [REVOKED],
+                commands.RenewLicense(license="lic", expires_at=None),
+                refusals.LicenseRevoked(license="lic", imported=True),
+            ),
+            (
+                [imported(file(expires_at=NOW)), *registered("b", mode=OFFLINE)],
+                nominate("b"),
+                refusals.LicenseExpired(license="lic", expires_at=NOW, imported=True),
+            ),
+        ],
+    )
+    def test_the_ways_out_are_those_of_an_imported_one(self, history, command, refusal):
+        given(imported(file()), *history).when(command).refused(refusal)
+
     def test_no_activation_key_fits_it(self):
         told = given(imported(file())).when(activate("a", key_digest="ab" * 32))
         told.refused(refusals.UnknownActivationKey())
@@ -306,7 +171,7 @@ class TestTheOfflineProcedure:
         world = given(imported(file()), *activated("a", mode=OFFLINE))
         world.record(*registered("b", mode=OFFLINE, term=1))
         world.when(nominate("b")).refused(
-            refusals.OfflineBackupCannotBeNominated(deployment="b", actives=("a",))
+            refusals.OfflineBackupCannotBeNominated(deployment="b", license="lic", actives=("a",))
         )
         steps = (
             (deactivate("a"), deactivated("a", term=2)),
@@ -323,8 +188,31 @@ class TestTheOfflineProcedure:
         world.record(*activated("a", mode=OFFLINE), *activated("c", mode=OFFLINE, term=2))
         world.record(*registered("b", mode=OFFLINE, standby_for="c", term=2))
         world.when(nominate("b")).refused(
-            refusals.OfflineBackupCannotBeNominated(deployment="b", actives=("c",))
+            refusals.OfflineBackupCannotBeNominated(deployment="b", license="lic", actives=("c",))
         )
+
+    @pytest.mark.parametrize(("bound_to", "is_told"), [("a", True), ("b", False), (None, False)])
+    def test_it_is_told_in_time_that_the_file_is_for_another(self, bound_to, is_told):
+        """Found out at the third step, it is too late: the active one is released by then."""
+        world = given(imported(file()), imported(file(deployment=bound_to, issued_at=LATER)))
+        world.record(*activated("a", mode=OFFLINE), *registered("b", mode=OFFLINE, term=1))
+        told = world.when(nominate("b"))
+        told.refused(
+            refusals.OfflineBackupCannotBeNominated(
+                deployment="b", license="lic", actives=("a",), bound_to=bound_to
+            )
+        )
+        assert told.record is not None
+        told_first = "activates a only: before the first step" in told.record.detail
+        call = "GET /v1/licenses/lic/file?deployment=b" in told.record.detail
+        assert (told_first, call) == (is_told, is_told)
+        assert "same reason on all three steps" in told.record.detail
+        assert isinstance(told.decision, Refusal)
+        assert [remedy.action for remedy in told.decision.remedies()] == [
+            "deactivate",
+            "unregister",
+            "activate",
+        ]
 
 
 class TestWhoMay:
@@ -348,7 +236,10 @@ class TestWhoMay:
 
 class TestAForgedOne:
     FORGED = commands.RejectFile(
-        command="register", deployment="a", refusal=refusals.LicenseFileSignatureInvalid()
+        command="register",
+        deployment="a",
+        refusal=refusals.LicenseFileSignatureInvalid(),
+        digest="ef" * 32,
     )
 
     def test_the_attempt_is_kept_with_the_deployment(self):
@@ -360,12 +251,17 @@ class TestAForgedOne:
             None,
             "a",
         )
-        assert told.record.asked == {"deployment": "a"}
+        assert told.record.asked == {"deployment": "a", "mode": "offline", "digest": "ef" * 32}
 
     def test_or_with_its_license(self):
         told = given(issued(), *activated("a")).when(self.FORGED)
         assert told.record is not None
         assert told.record.license == "lic"
+
+    def test_different_forgeries_are_told_apart(self):
+        other = msgspec.structs.replace(self.FORGED, digest="01" * 32)
+        records = [given().when(command).record for command in (self.FORGED, other)]
+        assert [record and record.asked["digest"] for record in records] == ["ef" * 32, "01" * 32]
 
     def test_but_not_where_the_asker_may_not_look(self):
         asker = Asker(Actor("key", "k"), customer="another")

@@ -150,7 +150,7 @@ def test_nor_does_an_expired_one():
 def test_an_offline_backup_cannot_be_nominated():
     world = given(issued(), *activated("a"), *registered("b", mode=OFFLINE))
     world.when(nominate("b")).refused(
-        refusals.OfflineBackupCannotBeNominated(deployment="b", actives=("a",))
+        refusals.OfflineBackupCannotBeNominated(deployment="b", license="lic", actives=("a",))
     )
 
 
@@ -158,17 +158,17 @@ def test_an_offline_backup_cannot_be_nominated():
 def test_not_even_in_place_of_a_named_one(replaces: str):
     world = given(issued(), *activated("a"), *registered("b", mode=OFFLINE))
     world.when(nominate("b", replaces)).refused(
-        refusals.OfflineBackupCannotBeNominated(deployment="b", actives=("a",))
+        refusals.OfflineBackupCannotBeNominated(deployment="b", license="lic", actives=("a",))
     )
 
 
 def test_nor_with_several_active_or_none():
     actives = (*activated("x", term=1), *activated("y", term=2))
     given(issued(slots=2), *actives, *registered("b", mode=OFFLINE)).when(nominate("b")).refused(
-        refusals.OfflineBackupCannotBeNominated(deployment="b", actives=("x", "y"))
+        refusals.OfflineBackupCannotBeNominated(deployment="b", license="lic", actives=("x", "y"))
     )
     given(issued(), *registered("b", mode=OFFLINE)).when(nominate("b")).refused(
-        refusals.OfflineBackupCannotBeNominated(deployment="b", actives=())
+        refusals.OfflineBackupCannotBeNominated(deployment="b", license="lic", actives=())
     )
 
 

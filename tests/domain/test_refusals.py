@@ -63,6 +63,7 @@ def test_on_a_deployment_that_was_never_seen_it_leaves_a_fresh_installation():
 
 
 A, B = "/v1/deployments/a", "/v1/deployments/b"
+FILE = '{"license_file": "{text of the file}"}'
 
 
 @pytest.mark.parametrize(
@@ -77,24 +78,36 @@ A, B = "/v1/deployments/a", "/v1/deployments/b"
             [f"DELETE {B}/backup", f"PUT {B}/activation"],
         ),
         (
+            refusals.BackupCannotActivate(
+                deployment="b", license="lic", mode="offline", imported=True
+            ),
+            [f"DELETE {B}/backup", f"PUT {B}/activation with {FILE}"],
+        ),
+        (
             refusals.ActiveCannotBeBackup(deployment="a", license="lic"),
             [f"DELETE {A}/activation", f"PUT {A}/backup"],
         ),
         (
-            refusals.OfflineBackupCannotBeNominated(deployment="b", actives=("a",)),
+            refusals.ActiveCannotBeBackup(deployment="a", license="lic", imported=True),
+            [f"DELETE {A}/activation", f"PUT {A}/backup with {FILE}"],
+        ),
+        (
+            refusals.OfflineBackupCannotBeNominated(deployment="b", license="lic", actives=("a",)),
             [f"DELETE {A}/activation", f"DELETE {B}/backup", f"PUT {B}/activation with"],
         ),
         (
-            refusals.OfflineBackupCannotBeNominated(deployment="b", actives=("x", "y")),
+            refusals.OfflineBackupCannotBeNominated(
+                deployment="b", license="lic", actives=("x", "y")
+            ),
             ["DELETE /v1/deployments/", f"DELETE {B}/backup", f"PUT {B}/activation with"],
         ),
         (
-            refusals.OfflineBackupCannotBeNominated(deployment="b", actives=()),
+            refusals.OfflineBackupCannotBeNominated(deployment="b", license="lic", actives=()),
             [f"DELETE {B}/backup", f"PUT {B}/activation with"],
         ),
         (
             refusals.LicenseFileForAnotherDeployment(deployment="b", license="lic", bound_to="a"),
-            ["GET /v1/licenses/lic/file?deployment=b", f"PUT {B}/backup"],
+            ["GET /v1/licenses/lic/file?deployment=b", f"PUT {B}/backup with {FILE}"],
         ),
         (
             refusals.LicenseFileRequired(deployment="b", license="lic", command="activate"),
@@ -115,6 +128,16 @@ A, B = "/v1/deployments/a", "/v1/deployments/b"
         (
             refusals.NoFreeSlot(deployment="b", license="lic", slots=1, holders=("a",)),
             [f"DELETE {A}/activation", f"PUT {B}/backup", "POST /v1/licenses/lic/resize"],
+        ),
+        (
+            refusals.NoFreeSlot(
+                deployment="b", license="lic", slots=1, holders=("a",), imported=True
+            ),
+            [
+                f"DELETE {A}/activation",
+                f"PUT {B}/backup with {FILE}",
+                f"PUT {B}/activation with {FILE}",
+            ],
         ),
         (refusals.NotActive(deployment="b", role="backup"), [f"DELETE {B}/backup"]),
         (refusals.NotActive(deployment="b", role="unlicensed"), []),
@@ -150,8 +173,14 @@ A, B = "/v1/deployments/a", "/v1/deployments/b"
             refusals.LicenseExpired(license="lic", expires_at=NOW),
             ["POST /v1/licenses/lic/renewal"],
         ),
+        (
+            refusals.LicenseExpired(license="lic", expires_at=NOW, imported=True),
+            [f"/{{activation or backup, as it is}} with {FILE}"],
+        ),
         (refusals.LicenseSuspended(license="lic"), ["POST /v1/licenses/lic/reinstatement"]),
         (refusals.LicenseRevoked(license="lic"), ["POST /v1/licenses"]),
+        (refusals.LicenseRevoked(license="lic", imported=True), []),
+        (refusals.LicenseFileForAnotherProduct(license="lic"), []),
     ],
     ids=lambda value: value.code if isinstance(value, Refusal) else "",
 )

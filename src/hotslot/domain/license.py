@@ -216,7 +216,7 @@ def issue(existing: License | None, issued: LicenseIssued) -> Decision:
 def renew(license_: License, expires_at: datetime | None) -> Decision:
     """Move the end of validity, to any time; None is never."""
     if license_.revoked:
-        return refusals.LicenseRevoked(license=license_.id)
+        return _revoked(license_)
     if license_.is_imported:
         return refusals.LicenseIssuedElsewhere(license=license_.id)
     if license_.expires_at == expires_at:
@@ -227,7 +227,7 @@ def renew(license_: License, expires_at: datetime | None) -> Decision:
 def resize(license_: License, slots: int) -> Decision:
     """Change the number of slots, never below what is used."""
     if license_.revoked:
-        return refusals.LicenseRevoked(license=license_.id)
+        return _revoked(license_)
     if license_.is_imported:
         return refusals.LicenseIssuedElsewhere(license=license_.id)
     if refusal := slots_in_use(license_, slots):
@@ -252,7 +252,7 @@ def slots_in_use(license_: License, slots: int) -> Refusal | None:
 def set_lease(license_: License, seconds: int) -> Decision:
     """Have leases last so long from now on; those that were given run out as they are."""
     if license_.revoked:
-        return refusals.LicenseRevoked(license=license_.id)
+        return _revoked(license_)
     if license_.lease_seconds == seconds:
         return ()
     return (LicenseLeaseChanged(license=license_.id, seconds=seconds),)
@@ -261,14 +261,14 @@ def set_lease(license_: License, seconds: int) -> Decision:
 def suspend(license_: License) -> Decision:
     """Take all rights away until the license is reinstated."""
     if license_.revoked:
-        return refusals.LicenseRevoked(license=license_.id)
+        return _revoked(license_)
     return () if license_.suspended else (LicenseSuspended(license=license_.id),)
 
 
 def reinstate(license_: License) -> Decision:
     """End a suspension."""
     if license_.revoked:
-        return refusals.LicenseRevoked(license=license_.id)
+        return _revoked(license_)
     return (LicenseReinstated(license=license_.id),) if license_.suspended else ()
 
 
@@ -281,11 +281,19 @@ def no_rights(license_: License, now: datetime) -> Refusal | None:
     """A refusal when the license gives no rights at this time."""
     match license_.status(now):
         case Status.REVOKED:
-            return refusals.LicenseRevoked(license=license_.id)
+            return _revoked(license_)
         case Status.SUSPENDED:
             return refusals.LicenseSuspended(license=license_.id)
         case Status.EXPIRED:
             assert license_.expires_at is not None
-            return refusals.LicenseExpired(license=license_.id, expires_at=license_.expires_at)
+            return refusals.LicenseExpired(
+                license=license_.id,
+                expires_at=license_.expires_at,
+                imported=license_.is_imported,
+            )
         case Status.VALID:
             return None
+
+
+def _revoked(license_: License) -> Refusal:
+    return refusals.LicenseRevoked(license=license_.id, imported=license_.is_imported)

@@ -13,6 +13,9 @@ def names(deployments: tuple[str, ...]) -> str:
     return f"{named} and {more} more" if more > 0 else named
 
 
+_FILE = '{"license_file": "{text of the file}"}'
+
+
 class Remedy(msgspec.Struct, frozen=True):
     """A way out of a refusal: what to do, and the call that does it."""
 
@@ -53,16 +56,18 @@ def activate_with_file(deployment: str) -> Remedy:
     return Remedy(
         "activate",
         f"Activate {deployment} with a license file that is not bound to another: "
-        f'PUT {_path(deployment)}/activation with {{"license_file": "{{text of the file}}"}}',
+        f"PUT {_path(deployment)}/activation with {_FILE}",
     )
 
 
-def unregister_and_activate(deployment: str) -> Remedy:
-    """End the role of a backup, and take a slot then."""
+def unregister_and_activate(deployment: str, *, with_file: bool = False) -> Remedy:
+    """End the role of a backup, and take a slot then, with a license file if need be."""
     path = _path(deployment)
+    file = f" with {_FILE}" if with_file else ""
     return Remedy(
         "unregister-and-activate",
-        f"Unregister {deployment}: DELETE {path}/backup, then activate it: PUT {path}/activation",
+        f"Unregister {deployment}: DELETE {path}/backup, then activate it: "
+        f"PUT {path}/activation{file}",
     )
 
 
@@ -78,7 +83,7 @@ def register_with_file(deployment: str) -> Remedy:
     return Remedy(
         "register",
         f"Register {deployment} with a license file, that of its active one for example: "
-        f'PUT {_path(deployment)}/backup with {{"license_file": "{{text of the file}}"}}',
+        f"PUT {_path(deployment)}/backup with {_FILE}",
     )
 
 
@@ -90,11 +95,25 @@ def nominate(deployment: str, replaces: str | None = None) -> Remedy:
     )
 
 
-def carry_another_file() -> Remedy:
+def carry_another_file(wanted: str = "the license file anew") -> Remedy:
     """Have the vendor sign a license file, and bring it here."""
     return Remedy(
         "carry-another-file",
-        "Get a license file from the vendor anew, bring it here unchanged, and use that one.",
+        f"Have the vendor make {wanted}, bring it here unchanged, and use that one.",
+    )
+
+
+def carry_newer_file(wanted: str, deployment: str | None = None) -> Remedy:
+    """Have the vendor change a license that came in a file, and show the new one here.
+
+    Without a deployment it is any that has a role on the license.
+    """
+    role = "/v1/deployments/{one of the license}/{activation or backup, as it is}"
+    if deployment is not None:
+        role = f"{_path(deployment)}/activation"
+    return Remedy(
+        "carry-another-file",
+        f"Have the vendor make a newer license file {wanted}, and show it: PUT {role} with {_FILE}",
     )
 
 

@@ -32,7 +32,10 @@ def activate(license_: License, deployment: Deployment, mode: Mode, now: datetim
     if deployment.role is Role.BACKUP:
         assert deployment.mode is not None
         return refusals.BackupCannotActivate(
-            deployment=deployment.id, license=license_.id, mode=deployment.mode
+            deployment=deployment.id,
+            license=license_.id,
+            mode=deployment.mode,
+            imported=license_.is_imported,
         )
     if deployment.role is Role.UNLICENSED and len(license_.active) >= license_.slots:
         return refusals.NoFreeSlot(
@@ -40,6 +43,7 @@ def activate(license_: License, deployment: Deployment, mode: Mode, now: datetim
             license=license_.id,
             slots=license_.slots,
             holders=tuple(license_.active),
+            imported=license_.is_imported,
         )
     given_back = _give_up(license_, deployment)
     term = license_.term + (2 if given_back else 1)
@@ -75,7 +79,9 @@ def register(
     if refusal := no_rights(license_, now) or _bound_elsewhere(license_, deployment):
         return refusal
     if deployment.role is Role.ACTIVE:
-        return refusals.ActiveCannotBeBackup(deployment=deployment.id, license=license_.id)
+        return refusals.ActiveCannotBeBackup(
+            deployment=deployment.id, license=license_.id, imported=license_.is_imported
+        )
     return (
         *_give_up(license_, deployment),
         BackupRegistered(
@@ -130,7 +136,9 @@ def nominate(
         named = deployment.standby_for if nomination.replaces is None else nomination.replaces
         return refusals.OfflineBackupCannotBeNominated(
             deployment=deployment.id,
+            license=license_.id,
             actives=(named,) if named in license_.active else tuple(license_.active),
+            bound_to=license_.imported_for,
         )
     replaced = replaced_by(license_, deployment, nomination.replaces)
     if isinstance(replaced, Refusal):

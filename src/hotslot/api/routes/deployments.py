@@ -1,6 +1,7 @@
 """Deployments: activate, register, nominate, release, read."""
 
 import asyncio
+import hashlib
 from typing import Annotated, Any
 
 import psycopg
@@ -80,8 +81,13 @@ async def _take(
     try:
         named = await _license_named(request, credential, body)
     except UntrustedLicenseFileError as error:
+        assert body is not None
+        assert body.license_file is not None
         change = commands.RejectFile(
-            command=kind.name, deployment=deployment, refusal=error.refusal
+            command=kind.name,
+            deployment=deployment,
+            refusal=error.refusal,
+            digest=hashlib.sha256(body.license_file.encode()).hexdigest(),
         )
     else:
         change = kind(deployment=deployment, **named, **more)

@@ -233,12 +233,14 @@ class RejectFile(ChangeRole, frozen=True, kw_only=True):
     command: str
     """The command that it was shown with: `activate` or `register`."""
     refusal: Refusal
+    digest: str
+    """SHA-256 of the text that was shown, in hex: nothing that it says can be believed."""
 
     def decide(self, states: States, asker: Asker, now: datetime) -> Decision:
         return self.refusal
 
     def asked(self) -> dict[str, Any]:
-        return {"deployment": self.deployment}
+        return {"deployment": self.deployment, "mode": str(Mode.OFFLINE), "digest": self.digest}
 
     def refused(self, states: States, asker: Asker, refusal: Refusal) -> CommandRefused | None:
         home = self.license_of(states)

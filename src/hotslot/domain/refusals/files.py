@@ -131,7 +131,7 @@ class LicenseFileForAnotherDeployment(Refusal, frozen=True, kw_only=True):
                 f"Have the vendor make a file for {self.deployment}: GET /v1/licenses/"
                 f"{self.license}/file?deployment={self.deployment}",
             ),
-            remedies.register(self.deployment),
+            remedies.register_with_file(self.deployment),
         )
 
 

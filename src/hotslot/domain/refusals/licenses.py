@@ -37,12 +37,15 @@ class LicenseExpired(Refusal, frozen=True, kw_only=True):
     title = "The license is expired"
     license: str
     expires_at: datetime
+    imported: bool = False
 
     def detail(self) -> str:
         at = write_time(self.expires_at)
         return f"License {self.license} expired at {at} and gives no rights now."
 
     def remedies(self) -> tuple[Remedy, ...]:
+        if self.imported:
+            return (remedies.carry_newer_file("with a later expiry"),)
         return (Remedy("renew", f"Renew it: POST /v1/licenses/{self.license}/renewal"),)
 
 
@@ -70,11 +73,14 @@ class LicenseRevoked(Refusal, frozen=True, kw_only=True):
     status = 403
     title = "The license is revoked"
     license: str
+    imported: bool = False
 
     def detail(self) -> str:
         return f"License {self.license} was revoked, which is final. It gives no rights."
 
     def remedies(self) -> tuple[Remedy, ...]:
+        if self.imported:
+            return (remedies.carry_another_file("a file of another license"),)
         return (Remedy("issue", "Issue another license: POST /v1/licenses"),)
 
 

@@ -18,7 +18,11 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule turned a command down."""
+    """A rule turned a command down.
+
+    The remedies of some are others when the license is `imported`: it came in a license file, and
+    calls that name it without one, or that change its terms, are refused.
+    """
 
     code: ClassVar[str]
     status: ClassVar[int]

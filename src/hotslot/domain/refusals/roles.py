@@ -14,6 +14,7 @@ class BackupCannotActivate(Refusal, frozen=True, kw_only=True):
     deployment: str
     license: str
     mode: str
+    imported: bool = False
 
     def detail(self) -> str:
         nominate = "Nominate it, or unregister" if self.mode == "online" else "Unregister"
@@ -23,7 +24,7 @@ class BackupCannotActivate(Refusal, frozen=True, kw_only=True):
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
-        unregister = remedies.unregister_and_activate(self.deployment)
+        unregister = remedies.unregister_and_activate(self.deployment, with_file=self.imported)
         if self.mode == "online":
             return remedies.nominate(self.deployment), unregister
         return (unregister,)
@@ -37,6 +38,7 @@ class ActiveCannotBeBackup(Refusal, frozen=True, kw_only=True):
     title = "An active deployment cannot be registered as a backup"
     deployment: str
     license: str
+    imported: bool = False
 
     def detail(self) -> str:
         return (
@@ -45,7 +47,8 @@ class ActiveCannotBeBackup(Refusal, frozen=True, kw_only=True):
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
-        return remedies.deactivate(self.deployment), remedies.register(self.deployment)
+        register = remedies.register_with_file if self.imported else remedies.register
+        return remedies.deactivate(self.deployment), register(self.deployment)
 
 
 class OfflineBackupCannotBeNominated(Refusal, frozen=True, kw_only=True):
@@ -55,12 +58,27 @@ class OfflineBackupCannotBeNominated(Refusal, frozen=True, kw_only=True):
     status = 409
     title = "An offline backup cannot be nominated"
     deployment: str
+    license: str
     actives: tuple[str, ...]
+    bound_to: str | None = None
+    """The one deployment that the file which brought the license may activate; None is any."""
 
     def detail(self) -> str:
         return (
             f"{self.deployment} was registered in offline mode and cannot be nominated directly. "
-            "Deactivate the active deployment, unregister the backup, then activate it."
+            "Deactivate the active deployment, unregister the backup, then activate it. "
+            f"{self._file_first()}"
+            "The same reason on all three steps makes them one procedure in the trail."
+        )
+
+    def _file_first(self) -> str:
+        """Who finds out at the third step has nothing active until the vendor's file is there."""
+        if self.bound_to in (None, self.deployment):
+            return ""
+        return (
+            f"The file that brought license {self.license} activates {self.bound_to} only: before "
+            f"the first step, have one at hand that is for {self.deployment}, or for any. The "
+            f"vendor makes it: GET /v1/licenses/{self.license}/file?deployment={self.deployment}. "
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
@@ -104,6 +122,7 @@ class NoFreeSlot(Refusal, frozen=True, kw_only=True):
     license: str
     slots: int
     holders: tuple[str, ...]
+    imported: bool = False
 
     def detail(self) -> str:
         return (
@@ -112,10 +131,19 @@ class NoFreeSlot(Refusal, frozen=True, kw_only=True):
         )
 
     def remedies(self) -> tuple[Remedy, ...]:
+        deactivate = remedies.deactivate(
+            self.holders[0] if len(self.holders) == 1 else "{one of the holders}"
+        )
+        if self.imported:
+            return (
+                deactivate,
+                remedies.register_with_file(self.deployment),
+                remedies.carry_newer_file(
+                    f"with more slots, for {self.deployment} or for any", self.deployment
+                ),
+            )
         return (
-            remedies.deactivate(
-                self.holders[0] if len(self.holders) == 1 else "{one of the holders}"
-            ),
+            deactivate,
             remedies.register(self.deployment),
             Remedy("resize", f"Get more slots: POST /v1/licenses/{self.license}/resize"),
         )
