@@ -59,14 +59,14 @@ def test_after_the_first_key_it_says_how_to_carry_the_public_one(keys: Hotslot) 
     assert "revoke-signing" not in said
 
 
-def test_after_another_key_it_says_that_the_earlier_still_holds_and_how_to_revoke_it(
-    keys: Hotslot,
-) -> None:
+def test_after_another_key_it_says_how_to_retire_the_earlier_ones(keys: Hotslot) -> None:
     first, second = made(keys), made(keys)
     said = keys("generate").out
     assert "What was signed before still holds" in said
+    assert "retire it: take its file away" in said
+    assert "revoke-signing" not in said, "that is for stolen keys"
     for earlier in (first, second):
-        assert f"hotslot keys revoke-signing {earlier}\n" in said
+        assert f"  {earlier}\n" in said
 
 
 def test_what_to_do_next_names_the_same_folder(keys: Hotslot, tmp_path: Path) -> None:
@@ -120,11 +120,41 @@ def test_a_revoked_key_is_not_exported(keys: Hotslot) -> None:
         assert (ended.status, ended.out) == (1, "")
 
 
+def test_a_revocation_is_carried_to_a_site_by_a_file(
+    keys: Hotslot, folder: Path, tmp_path: Path
+) -> None:
+    """What is printed is typed as it stands there, and put beside the key."""
+    stolen, other = made(keys), made(keys)
+    site = tmp_path / "trusted"
+    site.mkdir(mode=0o755)
+    (site / "vendor.pem").write_text(keys("export").out)
+    (site / "vendor.pem").chmod(0o644)
+    said = keys("revoke", stolen).out
+    command, _, name = next(
+        line.strip() for line in said.splitlines() if "--revoked" in line
+    ).partition(" > ")
+    words = command.split()
+    assert words[:3] == ["hotslot", "keys", "export-signing"]
+    (site / name).write_text(keys("export", *words[3:]).out)
+    (site / name).chmod(0o644)
+    statuses = {key.id: key.status for key in KeyFolder(site, trusted=True).read().listed}
+    assert statuses == {stolen: "revoked", other: "verifying"}
+    assert keys("export", "--revoked").out == (site / name).read_text()
+
+
+def test_a_key_in_use_is_not_exported_as_revoked(keys: Hotslot) -> None:
+    id_ = made(keys)
+    ended = keys("export", "--revoked", id_)
+    assert (ended.status, ended.out) == (1, "")
+    assert f"hotslot keys revoke-signing {id_}" in ended.err
+    assert "no revoked signing key" in keys("export", "--revoked").err
+
+
 def test_revoking_says_who_signs_then(keys: Hotslot) -> None:
     first, second = made(keys), made(keys)
     said = keys("revoke", second).out
     assert f"License files are signed by {first} from now on." in said
-    assert "go on trusting it until you carry them the rest" in said
+    assert "go on trusting it until you carry this to each" in said
     assert "No key signs now. Make one: hotslot keys generate-signing" in keys("revoke", first).out
     again = keys("revoke", first)
     assert (again.status, "nothing has changed" in again.out) == (0, True)
@@ -150,6 +180,7 @@ def test_an_id_may_begin_as_an_option_does(keys: Hotslot, folder: Path) -> None:
     file.chmod(0o600)
     assert keys("export", key.id).out == key.public_pem()
     assert keys("revoke", key.id).status == 0
+    assert keys("export", "--revoked", key.id).out == key.public_pem()
     assert file.with_name("1.pem.revoked").exists()
 
 

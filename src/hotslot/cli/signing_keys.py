@@ -59,6 +59,10 @@ class Place:
         """Give what to type for another command on the same folder."""
         return " ".join(("hotslot keys", name, *words)) + self.flags
 
+    def carry_revoked(self, id_: str) -> str:
+        """Give what to type for the file that has a site refuse this key."""
+        return f"{self.command('export-signing', '--revoked', id_)} > {id_}.pem.revoked"
+
 
 @contextmanager
 def _place(data_dir: Path | None, signing_keys: Path | None) -> Iterator[Place]:
@@ -128,13 +132,14 @@ def generate(
     console.print()
     say(console, "To each site without a connection, carry the public keys in use:")
     say(console, f"  {place.command('export-signing')} > vendor.pem")
-    say(console, "and serve there with HOTSLOT_TRUSTED_KEYS=/path/to/vendor.pem.")
+    say(console, "and put them there into the folder that HOTSLOT_TRUSTED_KEYS names.")
     if earlier:
         console.print()
         say(console, "What was signed before still holds. Once every site has the new public key")
-        say(console, "and no file of an earlier key is needed:")
+        say(console, "and nobody needs a file of an earlier key, retire it: take its file away.")
+        say(console, "(Revoking is for a key that was stolen.) Earlier keys:")
         for id_ in earlier:
-            say(console, f"  {place.command('revoke-signing', id_)}")
+            say(console, f"  {id_}")
 
 
 def list_(
@@ -165,25 +170,44 @@ def export(
         typer.Argument(metavar="[ID]", help="The key's id; unset, all that are not revoked."),
     ] = None,
     *,
+    revoked: Annotated[
+        bool, typer.Option("--revoked", help="Revoked keys in place of those that are not.")
+    ] = False,
     data_dir: DataDirOption = None,
     signing_keys: SigningKeysOption = None,
 ) -> None:
     """Print public keys as PEM, for sites without a connection: > vendor.pem keeps them.
 
-    A site that is given this file in HOTSLOT_TRUSTED_KEYS accepts license files from here.
+    A site with this file among its HOTSLOT_TRUSTED_KEYS accepts license files from here. What
+    --revoked prints goes into a file whose name ends in .pem.revoked, and is refused there.
     """
     with _place(data_dir, signing_keys) as place:
         keys = place.folder.read()
     chosen = keys.listed if id_ is None else (_found(keys, id_, place),)
-    in_use = [key for key in chosen if key.status != "revoked"]
-    if not in_use and id_ is not None:
-        raise _failed(f"The signing key {id_} is revoked: no site should accept what it signed.")
-    if not in_use:
-        raise _failed(
-            f"There is no signing key in use in {place.path}. "
-            f"Make one: {place.command('generate-signing')}"
+    wanted = [key for key in chosen if (key.status == "revoked") == revoked]
+    if not wanted:
+        raise _failed(_why_none(id_, place, revoked=revoked))
+    typer.echo("".join(key.pem for key in wanted), nl=False)
+
+
+def _why_none(id_: str | None, place: Place, *, revoked: bool) -> str:
+    """Say why there is no public key to export."""
+    if revoked and id_ is not None:
+        return (
+            f"The signing key {id_} is not revoked. If it was stolen: "
+            f"{place.command('revoke-signing', id_)}"
         )
-    typer.echo("".join(key.pem for key in in_use), nl=False)
+    if revoked:
+        return f"There is no revoked signing key in {place.path}."
+    if id_ is not None:
+        return (
+            f"The signing key {id_} is revoked: no site should accept what it signed. To have it "
+            f"refused there, carry: {place.carry_revoked(id_)}"
+        )
+    return (
+        f"There is no signing key in use in {place.path}. "
+        f"Make one: {place.command('generate-signing')}"
+    )
 
 
 def revoke(
@@ -193,9 +217,10 @@ def revoke(
     signing_keys: SigningKeysOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Revoke a signing key: what it signed is not accepted here anymore.
+    """Revoke a signing key that was stolen: what it signed is not accepted here anymore.
 
-    Sites that hold its public key accept its files until they are given others.
+    Sites that hold its public key accept its files until they are told of it by a file. To retire
+    a key that nobody needs, take its file out of the folder instead.
     """
     with _place(data_dir, signing_keys) as place:
         before = _found(place.folder.read(), id_, place)
@@ -215,5 +240,6 @@ def revoke(
         say(console, f"No key signs now. Make one: {place.command('generate-signing')}")
     elif before.status == "signing":
         say(console, f"License files are signed by {keys.signing.id} from now on.")
-    say(console, "Sites without a connection go on trusting it until you carry them the rest:")
-    say(console, f"  {place.command('export-signing')} > vendor.pem")
+    say(console, "Sites without a connection go on trusting it until you carry this to each:")
+    say(console, f"  {place.carry_revoked(id_)}")
+    say(console, "It goes beside the key, into the folder that HOTSLOT_TRUSTED_KEYS names.")
