@@ -78,25 +78,6 @@ async def test_the_path_that_was_decided_about_is_the_path_that_is_served():
         assert node.product.calls == ["GET /%66ile/a%20b"]
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "X-HTTP-Method-Override",
-        "X-HTTP-Method",
-        "X-Method-Override",
-        "X-Original-URL",
-        "X-Rewrite-URL",
-    ],
-)
-@on_a_loop
-async def test_headers_that_make_another_call_of_it_are_refused(header):
-    async with gated() as node:
-        response = await node.client.get("/admin", headers={header: "POST"})
-        assert response.status_code == 400
-        assert header.lower() in response.json()["err"]
-        assert not node.product.calls
-
-
 @on_a_loop
 async def test_other_calls_are_held_back_when_told_so():
     async with gated(held_back=["POST /scan", "* /hash/*"]) as node:

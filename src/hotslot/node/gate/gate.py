@@ -12,7 +12,7 @@ from hotslot.node.gate.forwarding import ClientLeftError, Exchange
 from hotslot.node.gate.headers import Headers, to_upstream
 from hotslot.node.gate.paths import read_path
 from hotslot.node.gate.refusals import CallRefusedError
-from hotslot.node.gate.rules import PROCESSING_CALLS, Rules
+from hotslot.node.gate.rules import PROCESSING_CALLS, Rules, is_own
 from hotslot.node.processing.right import NotActiveError, RightToProcess
 
 # Seconds. A product may take long to answer, and is not asked again: it may have begun.
@@ -126,7 +126,15 @@ def _path(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name.lower() == b"upgrade" and b"websocket" in value.lower():
             raise CallRefusedError(501, _NO_WEBSOCKETS)
-    return read_path(scope["raw_path"])
+    path = read_path(scope["raw_path"])
+    if is_own(path):
+        # Those that it knows are answered before the gate is asked.
+        raise CallRefusedError(
+            404,
+            f"There is no call {scope['method']} {path}. Calls about the license are answered by "
+            "the gate, and not passed on. Look the call up in docs/core-api.md.",
+        )
+    return path
 
 
 async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:

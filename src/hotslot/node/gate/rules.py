@@ -7,6 +7,8 @@ from collections.abc import Iterable
 PROCESSING_CALLS = ("POST /file*",)
 """What is held back unless told otherwise: sending files, also in the Core's other ways."""
 
+_OWN = "/admin/license"
+
 _RULE = re.compile(r"(\*|[A-Za-z]+) (/\S*)")
 
 
@@ -28,6 +30,11 @@ class Rules:
         """Whether a call is processing. Case is no difference, in doubt it is."""
         method, path = method.upper(), _folded(path)
         return any(wanted in ("*", method) and form.fullmatch(path) for wanted, form in self._rules)
+
+
+def is_own(path: str) -> bool:
+    """Whether a path is one of the license calls, however it is written. No product gets those."""
+    return f"{_folded(path)}/".startswith(f"{_OWN}/")
 
 
 def _read(rule: str) -> tuple[str, re.Pattern[str]]:
