@@ -20,7 +20,8 @@ from hotslot.licensefiles import (
     write_license_file,
 )
 from hotslot.licensefiles import schema as fields
-from tests.licensefiles.material import NONE
+from tests.licensefiles.material import FILE as OTHER_FILE
+from tests.licensefiles.material import NONE, key
 
 PAGE = (Path(__file__).parents[2] / "docs" / "license-files.md").read_text("utf-8")
 
@@ -81,8 +82,8 @@ def test_we_write_and_read_just_that(tmp_path: Path):
     assert write_license_file(presented.file, signing) == FILE
 
 
-def verify(tmp_path: Path, file: str) -> subprocess.CompletedProcess[str]:
-    for name, text in (("verify.py", SCRIPT), ("license.yml", file), ("vendor.pem", PEM)):
+def verify(tmp_path: Path, file: str, pem: str = PEM) -> subprocess.CompletedProcess[str]:
+    for name, text in (("verify.py", SCRIPT), ("license.yml", file), ("vendor.pem", pem)):
         (tmp_path / name).write_text(text, "utf-8")
     return subprocess.run(
         [sys.executable, "-I", "verify.py", "license.yml", "vendor.pem"],
@@ -97,6 +98,16 @@ def verify(tmp_path: Path, file: str) -> subprocess.CompletedProcess[str]:
 def test_the_program_on_the_page_verifies_it(tmp_path: Path):
     done = verify(tmp_path, FILE)
     assert (done.returncode, done.stdout) == (0, f"{cell('digest')}\n"), done.stderr
+
+
+def test_the_program_on_the_page_takes_every_key_of_the_vendor(tmp_path: Path):
+    """What `hotslot keys export-signing` prints after a rotation."""
+    signed_by_another = write_license_file(OTHER_FILE, key(2))
+    for pem in (PEM + key(2).public_pem(), key(2).public_pem() + PEM):
+        for file in (FILE, signed_by_another):
+            done = verify(tmp_path, file, pem)
+            assert done.returncode == 0, done.stderr
+    assert "signed by another key" in verify(tmp_path, FILE, key(2).public_pem()).stderr
 
 
 def test_the_program_on_the_page_is_nothing_of_ours():
