@@ -23,6 +23,7 @@ BACKUP_RIGHTS = {
     "settings.import",
     "administer",
 }
+HOLDER = ["deployment", "mode", "position", "role", "since", "standby_for"]
 ACTIVE_RIGHTS = BACKUP_RIGHTS | {"process"}
 
 
@@ -196,6 +197,50 @@ def test_when_it_was_last_seen_is_shown(api: Caller, pair: tuple[str, str, str])
     }
     done(api.nominate(b))
     assert api.deployment(a)["lease"]["seen_at"] == renewed["issued_at"]
+
+
+def test_a_license_lists_when_each_holder_was_last_seen(api: Caller, pair: tuple[str, str, str]):
+    license_id, a, b = pair
+    before = api.holders(license_id)
+    assert [sorted(each) for each in before["deployments"]] == [HOLDER, HOLDER]
+    done(api.change(license_id, "lease-duration", seconds=1))
+    first = done(api.lease(a))
+    only_a, of_b = api.holders(license_id)["deployments"]
+    assert (only_a["deployment"], of_b) == (a, before["deployments"][1])
+    shown = only_a["lease"]
+    assert (shown["seen_at"], shown["expires_at"]) == (first["issued_at"], first["expires_at"])
+    eventually(lambda: api.holders(license_id)["deployments"][0]["lease"]["stale"])
+    done(api.change(license_id, "lease-duration", seconds=60))
+    done(api.nominate(b))
+    done(api.register(a, license_id))
+    later = {a: done(api.lease(a)), b: done(api.lease(b))}
+    assert {
+        each["deployment"]: each["lease"] for each in api.holders(license_id)["deployments"]
+    } == {
+        each: {"seen_at": lease["issued_at"], "expires_at": lease["expires_at"], "stale": False}
+        for each, lease in later.items()
+    }
+    (backup,) = api.holders(license_id, role="backup")["deployments"]
+    assert backup["lease"]["seen_at"] == later[a]["issued_at"]
+    # What was is told by the ledger, and leases are not in it.
+    past = api.holders(license_id, as_of=api.head())["deployments"]
+    assert [sorted(each) for each in past] == [HOLDER, HOLDER]
+    done(api.deactivate(b))
+    done(api.unregister(a))
+    assert api.holders(license_id)["deployments"] == []
+
+
+def test_a_lease_is_listed_under_its_own_license_only(
+    api: Caller, pair: tuple[str, str, str], unique: Unique
+):
+    license_id, _, b = pair
+    done(api.lease(b))
+    other = api.issued(id=unique("other"))
+    done(api.unregister(b))
+    done(api.register(b, other))
+    held = api.holders(other)["deployments"]
+    assert [sorted(each) for each in held] == [HOLDER]
+    assert len(api.holders(license_id)["deployments"]) == 1
 
 
 def test_how_long_leases_last_can_be_set(api: Caller, pair: tuple[str, str, str]):

@@ -19,6 +19,7 @@ from hotslot.domain.events import Role, deployment_stream, license_stream
 from hotslot.domain.license import Status
 from hotslot.domain.refusals import UnknownDeployment, UnknownLicense
 from hotslot.domain.times import write_time
+from hotslot.leases.sightings import newest_of_each
 from projections.reading import InvalidCursorError, Page
 from projections.slots import queries as slots
 from projections.slots.views import DeploymentView, LicenseView, TenureView
@@ -304,12 +305,18 @@ class Reading:
                     limit=limit,
                 )
             )
-        held = [
-            shapes.Holder(
-                h.deployment, h.role, h.mode, write_time(h.since), h.position, h.standby_for
-            )
-            for h in page.rows
-        ]
+            held = [
+                shapes.Holder(
+                    h.deployment, h.role, h.mode, write_time(h.since), h.position, h.standby_for
+                )
+                for h in page.rows
+            ]
+            if self._as_of is None:
+                named = [holder.deployment for holder in held]
+                leases = await newest_of_each(connection, named, license_id)
+                for holder in held:
+                    if holder.deployment in leases:
+                        holder.lease = views.lease_seen(leases[holder.deployment], self._now)
         return shapes.Holders(held, page.next)
 
     async def tenures(

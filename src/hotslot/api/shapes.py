@@ -170,6 +170,10 @@ class Holder(Struct):
     since: Time
     position: Position
     standby_for: str | None
+    lease: Annotated[
+        LeaseSeen | msgspec.UnsetType,
+        Meta(description="Its newest lease on this license, if it ever took one; only as of now."),
+    ] = msgspec.UNSET
 
 
 class Holders(Struct):

@@ -10,6 +10,7 @@ from hotslot.domain.keys import Key
 from hotslot.domain.license import License, Status
 from hotslot.domain.rights import rights_of
 from hotslot.domain.times import write_time
+from hotslot.leases.sightings import Sighting
 
 
 def capabilities(role: Role, status: Status | None, *, waits: bool = False) -> shapes.Capabilities:
@@ -72,6 +73,13 @@ def license(  # noqa: A001 - the field's word
         backups=backups,
         backup_count=state.backup_count,
         position=state.position,
+    )
+
+
+def lease_seen(lease: Sighting, now: datetime) -> shapes.LeaseSeen:
+    """When a deployment took its newest lease, and whether that has ended."""
+    return shapes.LeaseSeen(
+        write_time(lease.seen_at), write_time(lease.expires_at), lease.expires_at <= now
     )
 
 

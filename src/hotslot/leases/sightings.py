@@ -1,6 +1,7 @@
 """When deployments were last seen: kept for a moment, since many ask again and again."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,12 +22,25 @@ SELECT seen_at, expires_at FROM leases.leases
  WHERE deployment = %s AND license = %s ORDER BY term DESC, seen_at DESC LIMIT 1
 """
 
+NEWEST_OF_EACH = """
+SELECT DISTINCT ON (deployment) deployment, seen_at, expires_at FROM leases.leases
+ WHERE deployment = ANY(%s) AND license = %s ORDER BY deployment, term DESC
+"""
+
 
 class Sighting(msgspec.Struct, frozen=True):
     """When a deployment took its newest lease on a license, and when that one ends."""
 
     seen_at: datetime
     expires_at: datetime
+
+
+async def newest_of_each(
+    connection: AsyncConnection[Any], deployments: Sequence[str], license_id: str
+) -> dict[str, Sighting]:
+    """The newest lease that each deployment took on the license; without those that took none."""
+    cursor = await connection.execute(NEWEST_OF_EACH, (list(deployments), license_id))
+    return {deployment: Sighting(*times) for deployment, *times in await cursor.fetchall()}
 
 
 class Sightings:
