@@ -1,11 +1,12 @@
 """`hotslot license`: issue licenses and change them."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from hotslot.cli.client import Json, path
+from hotslot.cli.client import Client, Json, path
 from hotslot.cli.output import card, cell, moment, say, show_table
 from hotslot.cli.session import (
     AsOfOption,
@@ -16,11 +17,39 @@ from hotslot.cli.session import (
     checked_time,
     reads,
 )
+from hotslot.client import Refused
 from hotslot.domain.license import Status
 
 app = typer.Typer(help="Issue licenses, look at them and change them.", no_args_is_help=True)
 
 NEVER = "never"
+
+LEASE_COLUMNS = ("last seen (UTC)", "lease ends (UTC)", "stale")
+
+# A key that may read its own license only, such as a node's, gets no list of who holds what.
+NO_LIST = (403, 404)
+
+
+def read_license(client: Client, id_: str, as_of: str | None = None) -> Json:
+    """Read a license; of now, with the lease of each holder in it that ever took one.
+
+    Raises `Refused`, `OutOfReach` and `Unreadable`.
+    """
+    license_ = client.get(path("licenses", id_), as_of=as_of)
+    held = [*license_["active"], *license_["backups"]]
+    if as_of is not None or not held:
+        return license_
+    try:
+        found = client.pages(path("licenses", id_, "deployments"), "deployments", len(held))
+    except Refused as refused:
+        if refused.status not in NO_LIST:
+            raise
+        return license_
+    leases = {each["deployment"]: each["lease"] for each in found["deployments"] if "lease" in each}
+    for holder in held:
+        if holder["deployment"] in leases:
+            holder["lease"] = leases[holder["deployment"]]
+    return license_
 
 
 def show_license(console: Console, license_: Json) -> None:
@@ -42,13 +71,21 @@ def show_license(console: Console, license_: Json) -> None:
             }
         )
     )
+    has_leases = any("lease" in held for held in (*license_["active"], *license_["backups"]))
+    columns = LEASE_COLUMNS if has_leases else ()
     if license_["active"]:
         console.print()
         show_table(
             console,
-            ("active", "mode", "since (UTC)", "position"),
+            ("active", "mode", "since (UTC)", "position", *columns),
             (
-                (held["deployment"], held["mode"], moment(held["since"]), held["position"])
+                (
+                    held["deployment"],
+                    held["mode"],
+                    moment(held["since"]),
+                    held["position"],
+                    *_lease(held, columns),
+                )
                 for held in license_["active"]
             ),
         )
@@ -56,7 +93,7 @@ def show_license(console: Console, license_: Json) -> None:
         console.print()
         show_table(
             console,
-            ("backup", "mode", "standby for", "since (UTC)", "position"),
+            ("backup", "mode", "standby for", "since (UTC)", "position", *columns),
             (
                 (
                     held["deployment"],
@@ -64,6 +101,7 @@ def show_license(console: Console, license_: Json) -> None:
                     held["standby_for"],
                     moment(held["since"]),
                     held["position"],
+                    *_lease(held, columns),
                 )
                 for held in license_["backups"]
             ),
@@ -71,6 +109,14 @@ def show_license(console: Console, license_: Json) -> None:
         if license_["backup_count"] > len(license_["backups"]):
             more = license_["backup_count"] - len(license_["backups"])
             say(console, f"and {more} more backups")
+
+
+def _lease(held: Json, columns: Sequence[str]) -> Sequence[str | bool | None]:
+    """Give a holder's cells for the columns on leases, if there are such columns."""
+    lease = held.get("lease")
+    if lease is None:
+        return [None] * len(columns)
+    return moment(lease["seen_at"]), moment(lease["expires_at"]), lease["stale"]
 
 
 def show_licenses(console: Console, answer: Json) -> None:
@@ -183,7 +229,7 @@ def show(
     as_of: AsOfOption = None,
 ) -> Json:
     """Show a license and who holds its slots, now or as of an earlier moment."""
-    return session.client.get(path("licenses", license_), as_of=as_of)
+    return read_license(session.client, license_, as_of)
 
 
 @acts(app, "renew", show_license)
