@@ -173,39 +173,42 @@ def test_a_clock_set_back_while_the_process_was_away_does_not_prolong_it(keeping
     assert not keeping.may_process()
 
 
-def test_after_a_reboot_a_clock_set_back_ends_it(keeping: Keeping):
-    leased(keeping)
-    keeping.clock.boot, keeping.clock.elapsed_now = "another boot", 1.0
-    keeping.clock.wall_now -= 0.5
-
-    keeping.start()
-
-    assert not keeping.may_process()
-    assert "its clock shows an earlier time" in keeping.keeper.standing().why
-
-
-def test_after_a_reboot_the_latest_time_seen_counts_and_not_that_of_the_lease(keeping: Keeping):
-    leased(keeping)
-    keeping.clock.pass_(20)
-    keeping.backend.refuses = TimeoutError()
-    asyncio.run(keeping.keeper.renew_now())  # fails, and remembers how late it was
-    keeping.clock.boot, keeping.clock.elapsed_now = "another boot", 1.0
-    keeping.clock.wall_now -= 1
-
-    keeping.start()
-
-    assert not keeping.may_process()
-
-
 @pytest.mark.parametrize("boot", ["another boot", None])
-def test_after_a_reboot_it_lasts_as_long_as_the_wall_clock_says(keeping: Keeping, boot: str | None):
+@pytest.mark.parametrize("shows", [-0.5, 0, 1, 30])
+def test_a_reboot_ends_it_whatever_the_wall_clock_shows(
+    keeping: Keeping, boot: str | None, shows: float
+):
     leased(keeping)
     keeping.clock.boot, keeping.clock.elapsed_now = boot, 1.0
-    keeping.clock.wall_now += 30
+    keeping.clock.wall_now += shows
 
     keeping.start()
 
-    keeping.clock.pass_(29)
+    assert not keeping.may_process()
+    assert "the machine was started again" in keeping.keeper.standing().why
+
+
+def test_a_look_that_was_never_kept_prolongs_nothing(keeping: Keeping):
+    """A clock set back over a reboot shows a time after the last one that was kept."""
+    leased(keeping)
+    keeping.clock.pass_(19)
+    assert keeping.may_process()  # looked at, and not saved
+    keeping.clock.boot, keeping.clock.elapsed_now = "another boot", 1.0
+    keeping.clock.wall_now -= 18
+
+    keeping.start()
+    keeping.clock.pass_(41)
+
+    assert not keeping.may_process()
+
+
+def test_where_boots_can_not_be_told_apart_the_steady_clock_counts_all_the_same(keeping: Keeping):
+    """Within one process there is but one boot."""
+    keeping.clock.boot = None
+    leased(keeping)
+    keeping.clock.wall_now -= 86_400
+
+    keeping.clock.pass_(59)
     assert keeping.may_process()
     keeping.clock.pass_(1)
     assert not keeping.may_process()

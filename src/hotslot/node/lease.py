@@ -80,22 +80,23 @@ class Lease(msgspec.Struct, kw_only=True):
     def left(self, clock: Clock) -> float:
         """Seconds until it ends; 0 or less when it has ended."""
         elapsed, wall = clock.elapsed(), clock.wall()
-        steady = elapsed - self.elapsed if self._counts_on(clock) else 0.0
-        self.passed += max(steady, wall - self.wall, 0.0)
-        self.boot, self.elapsed, self.wall = clock.boot, elapsed, wall
+        self.passed += max(elapsed - self.elapsed, wall - self.wall, 0.0)
+        self.elapsed, self.wall = elapsed, wall
         return self.claims.seconds - self.passed
 
     def check_clock(self, clock: Clock) -> None:
-        """Raise `LeaseRefusedError` if no clock tells how much has passed since the last look."""
-        if not self._counts_on(clock) and clock.wall() < self.wall:
-            raise LeaseRefusedError(
-                "the machine was started again, and its clock shows an earlier time than before"
-            )
+        """Raise `LeaseRefusedError` if the steady clock is not the one that it was counted by.
 
-    def _counts_on(self, clock: Clock) -> bool:
-        # The count can't run backwards: if it does, it is another machine's.
+        The wall clock alone is not enough: it may show any time after a reboot, also one that is
+        later than the last that was kept and earlier than the lease's end.
+        """
         same = self.boot is not None and self.boot == clock.boot
-        return same and clock.elapsed() >= self.elapsed
+        # The count can't run backwards: if it does, it is another machine's.
+        if not same or clock.elapsed() < self.elapsed:
+            raise LeaseRefusedError(
+                "the machine was started again since, or may have been, and its wall clock alone "
+                "doesn't tell for certain how much of the lease has passed"
+            )
 
 
 def key_of(token: str) -> str:
