@@ -73,6 +73,17 @@ def test_a_second_node_is_refused_until_the_first_has_ended(tmp_path: Path):
     DataDirectory(tmp_path).close()
 
 
+def test_nothing_that_is_removed_from_it_lets_a_second_node_in(tmp_path: Path):
+    first = DataDirectory(tmp_path)
+    for each in tmp_path.iterdir():
+        each.unlink()
+
+    with pytest.raises(DataDirectoryError, match="Another node runs on"):
+        DataDirectory(tmp_path)
+
+    first.close()
+
+
 def test_others_can_not_look_into_it(tmp_path: Path):
     folder = tmp_path / "new"
 

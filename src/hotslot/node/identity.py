@@ -10,7 +10,7 @@ from hotslot.licensefiles.schema import ID
 from hotslot.node.atomic_file import write_private
 
 _ID_FILE = "deployment-id"
-_LOCK_FILE = "lock"
+_HOLDER_FILE = "process"
 _PREFIX = "MSCL"
 
 
@@ -34,7 +34,8 @@ class DataDirectory:
         self.path = path
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(path / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+            # The folder itself: a file in it may be removed, and then another be locked.
+            self._lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise DataDirectoryError(
                 f"The data directory {path} can't be used: {error.strerror}. Name another with "
@@ -43,22 +44,35 @@ class DataDirectory:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(self._lock, 32).decode("ascii", "replace").strip()
             os.close(self._lock)
-            process = f" (process {holder})" if holder.isdecimal() else ""
+            process = self._holder()
             raise DataDirectoryError(
                 f"Another node{process} runs on the data directory {path}. Each instance needs "
                 "its own: two on one would be one deployment, and process twice. Stop the other, "
                 "or name another folder with --data-dir."
             ) from None
-        os.ftruncate(self._lock, 0)
-        os.write(self._lock, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            os.close(self._lock)
+            raise DataDirectoryError(
+                f"The data directory {path} can't be locked: {error.strerror}. Name another with "
+                "--data-dir, on a disk of this machine."
+            ) from error
+        # For a person alone: where it can't be written, the lock holds all the same.
+        with contextlib.suppress(OSError):
+            write_private(path / _HOLDER_FILE, f"{os.getpid()}\n".encode())
 
     def close(self) -> None:
         """Let go of it."""
         with contextlib.suppress(OSError):
-            os.ftruncate(self._lock, 0)
+            (self.path / _HOLDER_FILE).unlink()
         os.close(self._lock)
+
+    def _holder(self) -> str:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            holder = (self.path / _HOLDER_FILE).read_text("ascii").strip()
+            if holder.isdecimal():
+                return f" (process {holder})"
+        return ""
 
     def deployment(self, wanted: str | None = None) -> str:
         """The deployment ID: the one of the first start, whatever became of the machine since.
