@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.node.gate.products import gated
+from tests.node.gate.products import gated, status_of
 from tests.node.processing.stand_ins import on_a_loop
 
 
@@ -69,3 +69,11 @@ async def test_paths_that_only_resemble_license_calls_pass(path):
     async with gated() as node:
         assert (await node.client.get(path)).status_code == 200
         assert node.product.calls == [f"GET {path}"]
+
+
+@on_a_loop
+async def test_a_length_of_thousands_of_digits_is_refused():
+    request = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: %b1\r\n\r\nx" % (b"0" * 5000)
+    async with gated() as node, node.raw(request) as (reader, _):
+        assert await status_of(reader) == 400
+        assert not node.product.calls

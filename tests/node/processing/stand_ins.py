@@ -19,7 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from hotslot.node.core_api import files
+from hotslot.node.core_api import errors, files
 from hotslot.node.processing import Limits, Processing, RightToProcess
 from hotslot.node.standing import PROCESS, WITHOUT_LEASE, Standing
 
@@ -196,6 +196,7 @@ async def instance(
     processing = Processing(folder, "MSCL-a", right, engine, Limits(**limits))
     app = FastAPI()
     app.state.node = SimpleNamespace(processing=processing)
+    errors.install(app)
     app.include_router(files.router)
     async with (
         serving(app) as url,

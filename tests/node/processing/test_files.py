@@ -8,14 +8,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from hotslot.node.processing import upload
 from tests.node.processing.stand_ins import (
     EICAR,
     Engine,
     Found,
     instance,
     on_a_loop,
-    soon,
     standing,
 )
 
@@ -162,6 +160,14 @@ async def test_a_file_over_the_limit_is_refused(tmp_path, size, status):
         assert "1000" in response.json()["err"]
 
 
+@on_a_loop
+async def test_a_batch_is_refused_in_words(tmp_path):
+    async with instance(tmp_path) as node:
+        response = await node.client.post("/file/batch", json={})
+    assert response.status_code == 400
+    assert "Batches are not supported" in response.json()["err"]
+
+
 @pytest.mark.parametrize("header", ["callbackurl", "downloadfrom", "filepath", "batch"])
 @on_a_loop
 async def test_what_would_be_waited_for_in_vain_is_refused(tmp_path, header):
@@ -274,34 +280,6 @@ async def test_progress_is_seen_while_a_file_is_scanned(tmp_path):
         node.engine.go_on.set()
         await node.done(data_id)
         assert (await node.client.get(f"/hash/{digest}")).status_code == 200
-
-
-@on_a_loop
-async def test_a_client_that_breaks_off_leaves_nothing(tmp_path):
-    async with instance(tmp_path) as node:
-        url = node.client.base_url
-        _, writer = await asyncio.open_connection(url.host, url.port)
-        writer.write(b"POST /file HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n")
-        writer.write(bytes(2_000_000))
-        await writer.drain()
-        await soon(lambda: bool(node.spooled()))
-        writer.close()
-        await writer.wait_closed()
-        await node.nothing_is_left()
-        assert not node.engine.begun
-
-
-@on_a_loop
-async def test_a_client_that_stops_sending_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(upload, "IDLE_SECONDS", 0.05)
-    async with instance(tmp_path) as node:
-        url = node.client.base_url
-        reader, writer = await asyncio.open_connection(url.host, url.port)
-        writer.write(b"POST /file HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
-        assert (await reader.readline()).startswith(b"HTTP/1.1 408")
-        await node.nothing_is_left()
-        writer.close()
-        await writer.wait_closed()
 
 
 @on_a_loop

@@ -6,12 +6,16 @@ from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
+from hotslot.node.core_api.errors import CoreError
 from hotslot.node.processing import NotActiveError, Processing
 from hotslot.node.processing.intake import FileRefusedError
 from hotslot.node.processing.upload import StalledError
 
 LONGEST_NAME = 255
 """Characters of a file's name that are kept."""
+
+_LONGEST_LENGTH = 20
+"""Digits of a `Content-Length`: no file is as long, and more would only cost time to read."""
 
 # The Core knows these; without them a client would wait for what never comes.
 _UNSUPPORTED = ("callbackurl", "downloadfrom", "filepath", "batch")
@@ -33,17 +37,30 @@ async def process_file(request: Request) -> Response:
                     "ask GET /file/{data_id} for the result.",
                 )
         data_id = await processing.submit(
-            request.stream(), length=_length(request), name=_name(request)
+            request.stream(),
+            length=_length(request),
+            name=_name(request),
+            client=_client(request),
         )
     except NotActiveError as error:
         return _error(503, str(error))
     except FileRefusedError as error:
         return _error(error.status, str(error))
     except StalledError:
-        return _error(408, "The file did not come to its end. Send it again.")
+        return _error(408, "The file did not come to its end, or too slowly. Send it again.")
     except ClientDisconnect:
         return Response(status_code=400)  # for the log: nobody gets it
     return JSONResponse({"data_id": data_id})
+
+
+@router.post("/file/batch")
+async def refuse_batch() -> Response:
+    """Say that there are none: the Core has them."""
+    return _error(
+        400,
+        "Batches are not supported here. Send each file with POST /file, and ask "
+        "GET /file/{data_id} for its result.",
+    )
 
 
 @router.get("/file/{data_id}")
@@ -77,8 +94,19 @@ def _error(status: int, text: str) -> Response:
 def _length(request: Request) -> int | None:
     """How long the body is; None when that isn't said, as with chunks, which the Core refuses."""
     length = request.headers.get("content-length")
-    # The server has seen to it that this is a number, and the only word on the length.
-    return None if length is None else int(length)
+    if length is None:
+        return None
+    # The server has seen to it that this is the only word on the length, and not to how long it is.
+    if not (length.isascii() and length.isdigit() and len(length) <= _LONGEST_LENGTH):
+        raise CoreError(
+            400, f"Content-Length has to be a number of at most {_LONGEST_LENGTH} digits."
+        )
+    return int(length)
+
+
+def _client(request: Request) -> str:
+    """Whose places the file counts against."""
+    return "" if request.client is None else request.client.host
 
 
 def _name(request: Request) -> str:

@@ -5,9 +5,10 @@ import os
 import shutil
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from hotslot.node.processing.upload import Spooled, receive
 
 # What is read at once to be scanned. The right is looked at before each.
 _CHUNK = 1 << 18
+
+# Of all places, one client has at most a quarter for files on their way in.
+_SHARE = 4
 
 _log = structlog.get_logger(__name__)
 
@@ -68,7 +72,7 @@ class FileTooLargeError(FileRefusedError):
 
 
 class TooBusyError(FileRefusedError):
-    """As many files as are taken at once are here."""
+    """As many files as are taken at once are here, or on their way from this client."""
 
     status = 503
 
@@ -111,6 +115,7 @@ class Processing:
         self._spool.mkdir(mode=0o700)
         self._threads = ThreadPoolExecutor(self._limits.scans, thread_name_prefix="scan")
         self._taken = 0
+        self._arriving: Counter[str] = Counter()  # by the client's address
         self._jobs: dict[str, _Job] = {}
         self._unkept: dict[str, Report] = {}  # oldest first
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,21 +125,24 @@ class Processing:
         with self._right.take():
             pass
 
-    async def submit(self, body: AsyncIterator[bytes], *, length: int | None, name: str) -> str:
-        """Take a file in, to be scanned soon; its `data_id`.
+    async def submit(
+        self, body: AsyncIterator[bytes], *, length: int | None, name: str, client: str
+    ) -> str:
+        """Take a file in, to be scanned soon; its `data_id`. `client` is who sends it.
 
         Raises:
             NotActiveError: this instance may not process, or may not any more.
             FileRefusedError: it is not taken for another reason.
-            StalledError: the client has stopped sending.
+            StalledError: the client has stopped sending, or sends too slowly.
 
         """
         with ExitStack() as stack:
             warrant = stack.enter_context(self._right.take())
-            self._check(length)
+            self._check(length, client)
             self._taken += 1
             stack.callback(self._free_place)
-            job = await self._take_in(warrant, body, name)
+            with self._arrival(client):
+                job = await self._take_in(warrant, body, name)
             work = self._process(job, stack.pop_all())
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -160,7 +168,17 @@ class Processing:
         await asyncio.gather(*self._tasks)
         self._threads.shutdown()
 
-    def _check(self, length: int | None) -> None:
+    @contextmanager
+    def _arrival(self, client: str) -> Iterator[None]:
+        self._arriving[client] += 1
+        try:
+            yield
+        finally:
+            self._arriving[client] -= 1
+            if not self._arriving[client]:
+                del self._arriving[client]
+
+    def _check(self, length: int | None, client: str) -> None:
         if length is None:
             raise LengthMissingError("Content-Length header is missing from the request.")
         if length == 0:
@@ -172,6 +190,13 @@ class Processing:
             )
         if self._taken >= self._limits.files:
             raise TooBusyError("Server is too busy. Try again later.")
+        # One that sends slowly, or nothing more, leaves places for others.
+        most = max(1, self._limits.files // _SHARE)
+        if self._arriving[client] >= most:
+            raise TooBusyError(
+                f"Server is too busy for more from this client. It sends {most} files already, "
+                "which is the most at once. Send the next when one of them has come in."
+            )
         if length > shutil.disk_usage(self._spool).free:
             raise NoRoomError(
                 "This instance has not enough free disk space for the file. Send it to another, "

@@ -13,13 +13,17 @@ from hotslot.node.processing.right import Warrant
 
 IDLE_SECONDS = 60.0
 """A client that sends nothing for so long is given up: it holds a place."""
+FREE_SECONDS = 60.0
+"""So long an upload may be as slow as it is."""
+LEAST_RATE = 1024
+"""Bytes a second, on average, of an upload that takes longer than that."""
 
 # So much is written and hashed at once, in a thread: more would only cost memory.
 _PORTION = 1 << 20
 
 
 class StalledError(Exception):
-    """The client has stopped sending."""
+    """The client has stopped sending, or sends too slowly."""
 
 
 class Spooled(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +41,7 @@ async def receive(body: AsyncIterator[bytes], path: Path, warrant: Warrant) -> S
 
     Raises:
         NotActiveError: the right was lost meanwhile.
-        StalledError: the client has stopped sending.
+        StalledError: the client has stopped sending, or sends too slowly.
         OSError: the disk is full, or can't be written to.
 
     """
@@ -51,17 +55,24 @@ async def receive(body: AsyncIterator[bytes], path: Path, warrant: Warrant) -> S
     return await asyncio.to_thread(spool.finish)
 
 
+def deadline(began: float, now: float, size: int) -> float:
+    """By when the next part has to be here, of an upload that has brought `size` bytes by now."""
+    return min(now + IDLE_SECONDS, began + FREE_SECONDS + size / LEAST_RATE)
+
+
 async def _take_in(body: AsyncIterator[bytes], spool: "_Spool", warrant: Warrant) -> None:
     loop = asyncio.get_running_loop()
+    began, size = loop.time(), 0
     try:
-        async with asyncio.timeout(IDLE_SECONDS) as limit:
+        async with asyncio.timeout_at(deadline(began, began, size)) as limit:
             warrant.on_revoked = lambda: limit.reschedule(loop.time())
             try:
                 portion = bytearray()
                 async for chunk in body:
                     # First: a new deadline would undo that the warrant was revoked.
                     warrant.check()
-                    limit.reschedule(loop.time() + IDLE_SECONDS)
+                    size += len(chunk)
+                    limit.reschedule(deadline(began, loop.time(), size))
                     portion += chunk
                     if len(portion) >= _PORTION:
                         await asyncio.to_thread(spool.write, portion)
