@@ -1,33 +1,23 @@
 """A license file is carried to a site without a connection, and used there."""
 
-import json
-import re
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from tests.api.calls import Caller, done, problem, refused
+from tests.api.instances import Instances
+from tests.api.remedies import take_literally
 from tests.api.shapes import DEPLOYMENT, differences
 from tests.api.sites import Site, Vendor, now, signed
 from tests.serving import serving
 
 
-class Instances(NamedTuple):
-    """A license of one slot, the deployment that its file is bound to, and two others."""
-
-    license: str
-    p: str
-    q: str
-    r: str
-
-
 @pytest.fixture
 def at(vendor: Vendor, unique: Callable[[str], str]) -> Instances:
-    license_id = vendor.issued(id=unique("lic"), slots=1, expires_at="2999-01-01T00:00:00Z")
-    return Instances(license_id, unique("p"), unique("q"), unique("r"))
+    return Instances.with_license(vendor, unique)
 
 
 @pytest.fixture
@@ -105,6 +95,19 @@ def test_a_bound_file_activates_no_other_deployment(site: Site, at: Instances, f
     (entry,) = site.trail(deployment=at.q)
     assert entry["data"]["code"] == "license-file-for-another-deployment"
     assert entry["data"]["asked"]["mode"] == "offline"
+
+
+def test_forged_files_are_told_apart_in_the_trail(site: Site, at: Instances, file: str):
+    forged = [file.replace('slots: "1"', f'slots: "{slots}"') for slots in (8, 9)]
+    for deployment, text in zip((at.p, at.q), forged, strict=True):
+        answer = site.activate(deployment, license_file=text)
+        refused(answer, 403, "license-file-signature-invalid")
+        (entry,) = site.trail(deployment=deployment)
+        assert entry["data"]["asked"] == {
+            "deployment": deployment,
+            "mode": "offline",
+            "digest": hashlib.sha256(text.encode()).hexdigest(),
+        }
 
 
 def test_a_file_for_any_activates_any(vendor: Vendor, site: Site, at: Instances):
@@ -226,22 +229,6 @@ def test_no_activation_key_opens_it(vendor: Vendor, site: Site, unique: Callable
 
 # Nomination.
 
-CALL = re.compile(r"(DELETE|PUT|POST) (/v1/\S+)(?: with (\{.*\}))?$")
-
-
-def take_literally(api: Caller, remedies: list[Any], file: str) -> list[Any]:
-    """Do what remedies say, call by call; what a person has is put where they say so."""
-    answers = []
-    for remedy in remedies:
-        match = CALL.search(remedy["description"])
-        assert match, remedy
-        body = json.loads(match[3]) if match[3] else None
-        if body is not None:
-            assert body == {"license_file": "{text of the file}"}
-            body = {"license_file": file}
-        answers.append(done(api.http.request(match[1], match[2], json=body)))
-    return answers
-
 
 def test_an_offline_backup_is_not_nominated_and_the_three_steps_work_as_they_are_told(
     vendor: Vendor, site: Site, running: Instances
@@ -250,6 +237,10 @@ def test_an_offline_backup_is_not_nominated_and_the_three_steps_work_as_they_are
     told = refused(site.nominate(running.q), 409, "offline-backup-cannot-be-nominated")
     assert site.license(running.license) == before
     assert [each["action"] for each in told["remedies"]] == ["deactivate", "unregister", "activate"]
+    # The file that is here is for `p`: what to get first is told before anything is given back.
+    assert f"activates {running.p} only" in told["detail"]
+    wanted = f"GET /v1/licenses/{running.license}/file?deployment={running.q}"
+    assert wanted in told["detail"]
     file = vendor.carried(running.license, running.q)
     *_, last = take_literally(site, told["remedies"], file)
     assert (last["id"], last["role"], last["mode"]) == (running.q, "active", "offline")
@@ -332,7 +323,7 @@ def test_several_workers_have_the_keys_of_the_data_directory(
         for number in range(8):  # on a connection each: any worker may answer
             with server.client() as http:
                 api = Caller(http)
-                problem(api.file("never-issued"), 503, "no-signing-key")
+                problem(api.file(api.issued()), 503, "no-signing-key")
                 assert done(api.activate(f"d{number}", license_file=file))["mode"] == "offline"
 
 
