@@ -82,6 +82,24 @@ def test_the_lease_goes_on_to_its_end_and_no_further(keeping: Keeping, kind: str
     asyncio.run(story())
 
 
+@pytest.mark.parametrize(
+    ("kind", "at_fault"),
+    [
+        ("absent", True),
+        ("answering 500", True),
+        ("a proxy's page", True),
+        ("not knowing the key", False),
+    ],
+)
+def test_a_refusal_is_no_fault_of_the_backend(keeping: Keeping, kind: str, *, at_fault: bool):
+    keeping.backend.refuses = TROUBLE[kind]
+
+    asyncio.run(keeping.keeper.renew_now())
+
+    assert keeping.keeper.failure == keeping.keeper.standing().why
+    assert (keeping.keeper.backend_fault is not None) == at_fault
+
+
 def test_a_backend_that_never_answers_is_asked_again_before_the_lease_ends(keeping: Keeping):
     async def story() -> None:
         async with running(keeping):
@@ -260,6 +278,65 @@ def test_a_lease_that_ran_out_unseen_by_the_backend_ends_in_a_confirmation(keepi
             keeping.backend.refuses = OutOfReach("cut off")
             await pass_until(keeping, lambda: not keeping.may_process(), 61)
             await until(lambda: keeping.backend.asked[-1] is False)
+
+    asyncio.run(story())
+
+
+ANSWERS = {
+    "not licensed": NOT_LICENSED,
+    "another refusal": refused("forbidden", "The key is not for this.", 403),
+    "cut off": OutOfReach("cut off"),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("end", ["ran out", "given up"])
+def test_silence_is_reported_at_once_after_a_renewal_that_was_on_its_way(
+    keeping: Keeping, answer: str, end: str
+):
+    """The slow call said that it processes: what it is answered puts off no later word."""
+
+    async def story() -> None:
+        answered = asyncio.Event()
+
+        async def slow() -> None:
+            if keeping.backend.asked[-1]:
+                await answered.wait()
+
+        async with running(keeping):
+            await until(keeping.may_process)
+            keeping.backend.before_answer, keeping.backend.refuses = slow, ANSWERS[answer]
+            if end == "ran out":
+                keeping.clock.suspend(55)  # so little is left that the renewal outlasts it
+            renewal = asyncio.create_task(keeping.keeper.renew_now())
+            await until(lambda: len(keeping.backend.asked) == 2)
+            if end == "ran out":
+                keeping.clock.suspend(5)
+                keeping.clock.pass_(1)  # for the watch to see it; the renewal may take 2.5
+            else:
+                await keeping.keeper.drop("It was deactivated.")
+            await settled()
+            assert keeping.backend.asked == [False, True]
+
+            answered.set()
+            await renewal
+            await until(lambda: len(keeping.backend.asked) == 3)  # and no time goes by
+            assert keeping.backend.asked[-1] is False
+
+    asyncio.run(story())
+
+
+def test_silence_that_could_not_be_reported_is_not_repeated_without_a_pause(keeping: Keeping):
+    async def story() -> None:
+        async with running(keeping):
+            await until(keeping.may_process)
+            keeping.backend.refuses = OutOfReach("cut off")
+            await keeping.keeper.drop("It was deactivated.")
+            await until(lambda: keeping.backend.asked[-1] is False and keeping.keeper.failure)
+            asked = len(keeping.backend.asked)
+            await settled()
+            assert len(keeping.backend.asked) == asked
+            await pass_until(keeping, lambda: len(keeping.backend.asked) > asked, 15)
 
     asyncio.run(story())
 

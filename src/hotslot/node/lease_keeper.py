@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 import structlog
 
@@ -55,6 +56,8 @@ class LeaseKeeper:
         """Returns when nothing is being processed any more. Called once the right is lost."""
         self.failure: str | None = None
         """Why the last call gave no lease; None when it did."""
+        self.backend_fault: str | None = None
+        """The same, where it was the backend that failed: a refusal is an answer like others."""
         self._deployment = deployment
         self._backend = backend
         self._keys = keys
@@ -66,6 +69,7 @@ class LeaseKeeper:
         self._waits_for: str | None = None
         self._failures = 0
         self._processing = False
+        self._silence_to_report = False  # the backend waits for this word: nothing puts it off
         self._settling: asyncio.Task[None] | None = None
         self._renewing = asyncio.Lock()
         self._looking = threading.Lock()  # each look counts what has passed since the one before
@@ -172,6 +176,10 @@ class LeaseKeeper:
         self._due = self._clock.elapsed()
         self._hurry.set()
 
+    def _ask_in(self, seconds: float) -> None:
+        """Ask again after so long; at once if there is silence to report."""
+        self._due = self._clock.elapsed() + (0 if self._silence_to_report else seconds)
+
     async def _renew(self) -> None:
         self._notice()
         if not self._backend.has_credential:
@@ -179,7 +187,8 @@ class LeaseKeeper:
                 "This instance was never activated or registered: it has neither a node key nor "
                 "an activation key."
             )
-            self._due = self._clock.elapsed() + pace.when_unlicensed(chance=self._chance)
+            self._silence_to_report = False  # there is nobody to report it as
+            self._ask_in(pace.when_unlicensed(chance=self._chance))
             return
         drops = self._drops
         try:
@@ -193,7 +202,10 @@ class LeaseKeeper:
             if error.code in _ENDING:
                 self._told_no(error)
             else:
-                self._failed(f"The backend refuses to give a lease: {error.detail}")
+                self._failed(
+                    f"The backend refuses to give a lease: {error.detail}",
+                    answered=error.status < HTTPStatus.INTERNAL_SERVER_ERROR,
+                )
         except TimeoutError:
             self._failed("The backend gave no answer in time.")
         except OutOfReach as error:
@@ -210,6 +222,8 @@ class LeaseKeeper:
     async def _ask(self) -> tuple[Lease, str | None]:
         """A new lease, verified, and whom this instance waits for."""
         elapsed, wall = self._clock.elapsed(), self._clock.wall()
+        if not self._processing:
+            self._silence_to_report = False
         answer = await self._backend.lease(self._deployment, processing=self._processing)
         key = await self._keys.find_or_take(key_of(answer.token), self._backend)
         claims = verify(answer.token, key, self._deployment)
@@ -228,30 +242,35 @@ class LeaseKeeper:
         self._memory.content.seen = Seen.of(lease.claims)
         may_process = PROCESS in lease.claims.rights
         self._waits_for = None if may_process else waits_for
+        self._silence_to_report &= not may_process
         if self._left_of(lease) <= 0:
             self._failed("The backend's answer was on its way for longer than the lease lasts.")
             return
-        self.failure, self._failures = None, 0
+        self.failure, self.backend_fault, self._failures = None, None, 0
         wait = pace.after_success(
             lease.claims.seconds, waiting=self._waits_for is not None, chance=self._chance
         )
-        self._due = self._clock.elapsed() + wait - lease.passed
+        self._ask_in(wait - lease.passed)
 
     def _told_no(self, error: Refused) -> None:
         self._failures = 0
-        self.failure = error.detail
+        self.failure, self.backend_fault = error.detail, None
         self._end(error.detail)
-        self._due = self._clock.elapsed() + pace.when_unlicensed(chance=self._chance)
+        self._ask_in(pace.when_unlicensed(chance=self._chance))
 
-    def _failed(self, why: str) -> None:
+    def _failed(self, why: str, *, answered: bool = False) -> None:
         """Go on with the lease that there is, until it ends."""
         self._failures += 1
         self.failure = why
+        self.backend_fault = None if answered else why
         lease = self._memory.content.lease
+        if lease is None:
+            # How the one before ended is no longer what keeps this instance from having one.
+            self._why = f"{self._memory.damage} {why}" if self._memory.damage else why
         wait = pace.after_failure(
             self._failures, None if lease is None else lease.claims.seconds, chance=self._chance
         )
-        self._due = self._clock.elapsed() + wait
+        self._ask_in(wait)
         _log.warning(
             "lease-not-renewed",
             detail=why,
@@ -331,6 +350,7 @@ class LeaseKeeper:
         finally:
             self._settling = None
         if not self._processing:
+            self._silence_to_report = True
             self._ask_at_once()
 
     async def _quiet(self) -> None:

@@ -35,10 +35,11 @@ async def readyz(request: Request, verbose: str | None = None) -> JSONResponse:
             "term": standing.term,
             "lease_expires_at": standing.expires_at and write_time(standing.expires_at),
             "waits_for": standing.waits_for,
+            "not_renewed": node.keeper.failure,
         }
         body |= {
             "deployment": node.deployment,
-            "backend": _part(node.keeper.failure),
+            "backend": _part(node.keeper.backend_fault),
             "memory": _part(node.memory.fault or node.memory.damage),
         }
     return JSONResponse(body, 200 if standing.status == "ok" else 503)

@@ -1,14 +1,17 @@
 """The calls on the license of an instance, on a real backend: what they take and answer."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from hotslot.node.core_api.license import days_left
-from tests.api.calls import done
+from tests.api.calls import Caller, done
 from tests.node.core_api.conftest import NOWHERE, Licensed, New
 from tests.node.core_api.served import Backend, Instance, another_public_key
 from tests.node.nodes import soon
+from tests.serving import serving
 
 REGISTERED = {"success": "The backup MetaDefender Core instance is now registered as a backup one."}
 UNREGISTERED = {
@@ -81,12 +84,9 @@ def test_of_several_active_ones_a_nomination_replaces_the_one_that_is_named(
 def test_a_nomination_without_a_lease_does_not_claim_the_right_to_process(
     backend: Backend, new: New, tmp_path
 ):
-    """Its backend is another than the one whose keys it trusts."""
     _, key = backend.license_with_key()
-    (tmp_path / "others").mkdir()
-    (tmp_path / "others" / "key.pem").write_text(another_public_key())
-    backup = new(trusted_keys=str(tmp_path / "others"))
-    assert backup.register(key).json() == REGISTERED
+    backup = new(trusted_keys=keys_of_another(tmp_path))
+    backup.register(key)
 
     told = backup.err(backup.http.post("/admin/license/backup/nomination"), 500)
 
@@ -94,6 +94,55 @@ def test_a_nomination_without_a_lease_does_not_claim_the_right_to_process(
     assert "not trusted here" in told
     assert backend.deployment(backup.deployment)["role"] == "active"
     assert backup.http.get("/readyz").status_code == 503
+
+
+def keys_of_another(folder: Path) -> str:
+    """A folder of trusted keys with which no lease of the backend counts."""
+    others = folder / "others"
+    others.mkdir()
+    (others / "key.pem").write_text(another_public_key())
+    return str(others)
+
+
+@pytest.mark.parametrize("role", ["active", "backup"])
+def test_a_role_without_a_lease_is_no_success(backend: Backend, new: New, tmp_path, role: str):
+    _, key = backend.license_with_key()
+    instance = new(trusted_keys=keys_of_another(tmp_path))
+    body = {"activationKey": key}
+
+    if role == "backup":
+        answer = instance.register(key)
+    else:
+        answer = instance.http.post("/admin/license/activation", json=body)
+
+    told = instance.err(answer, 500)
+    assert "has no lease" in told
+    assert "not trusted here" in told
+    assert backend.deployment(instance.deployment)["role"] == role
+    ready = instance.http.get("/readyz?verbose").json()
+    assert "not trusted here" in ready["license"]["detail"]
+    assert "not trusted here" in ready["backend"]["detail"]
+
+
+def test_a_backend_that_can_not_sign_leases_is_told(
+    new_database: Callable[[], str], new: New, tmp_path
+):
+    """Not how the role before ended, which is what the instance knew last."""
+    keys = tmp_path / "no-keys"
+    keys.mkdir()
+    with serving(new_database(), HOTSLOT_SIGNING_KEYS=str(keys)) as server, server.client() as http:
+        key = done(Caller(http).issue(), 201)["activation_key"]
+        instance = new(server.url)
+        told = [
+            instance.err(instance.register(key), 500),
+            instance.err(instance.register(key), 500),
+        ]
+        assert instance.http.delete("/admin/license/backup").status_code == 200
+        body = {"activationKey": key}
+        told.append(instance.err(instance.http.post("/admin/license/activation", json=body), 500))
+        why = instance.http.get("/readyz?verbose").json()["license"]["detail"]
+        assert all("signing" in each for each in (*told, why))
+        assert "no longer registered" not in why
 
 
 @pytest.mark.parametrize("quantity", [1, "1", 25, None])

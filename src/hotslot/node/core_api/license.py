@@ -15,8 +15,8 @@ from hotslot.node.core_api.bodies import read_body, read_json
 from hotslot.node.core_api.errors import CoreError
 from hotslot.node.core_api.instead import what_to_do
 from hotslot.node.core_api.license_facts import LicenseFacts
-from hotslot.node.instance import node_of
-from hotslot.node.standing import PROCESS
+from hotslot.node.instance import Node, node_of
+from hotslot.node.standing import PROCESS, Role
 
 T = TypeVar("T")
 
@@ -30,6 +30,8 @@ NEVER = "12/31/9999"
 
 KEY_HEADER = "activation-key"
 ACTIVE_HEADER = "active-deployment-id"
+
+_IN_WORDS: dict[Role, str] = {"active": "an active one", "backup": "a hot backup"}
 
 # How codes begin that say what is wrong with a file, whatever the role that it was to give.
 _FILE_CODES = ("invalid-input", "license-file-")
@@ -89,24 +91,26 @@ async def activate_online(request: Request) -> dict[str, bool]:
     """Take a slot of the license that the activation key belongs to."""
     given = await read_json(request, _Activation)
     key = _checked_key(given.activation_key, "`activationKey`")
-    await _done(
-        node_of(request).registration.activate(activation_key=key, reason=given.comment or None)
-    )
+    node = node_of(request)
+    await _done(node.registration.activate(activation_key=key, reason=given.comment or None))
+    _check_lease(node, "active")
     return {"success": True}
 
 
 @router.post("/admin/license")
 async def activate_offline(request: Request) -> dict[str, bool]:
     """Take a slot with a license file."""
+    node = node_of(request)
     try:
         file = _text(await read_body(request))
-        await _done(node_of(request).registration.activate(license_file=file))
+        await _done(node.registration.activate(license_file=file))
     except _RefusedByBackendError as error:
         if not error.about_the_file:
             raise
         _log.warning("license-file-refused", detail=error.detail)
         detail = " ".join(error.detail.split()).encode("ascii", "replace").decode()
         raise CoreError(400, INVALID_LICENSE, Hotslot_Detail=detail) from None
+    _check_lease(node, "active")
     return {"success": True}
 
 
@@ -135,7 +139,8 @@ async def register_backup(request: Request) -> dict[str, str]:
             f"Send the header `{KEY_HEADER}` to register online, or a license.yml to register "
             "offline: not both.",
         )
-    register = node_of(request).registration.register
+    node = node_of(request)
+    register = node.registration.register
     if key is not None:
         key = _checked_key(key, f"The header `{KEY_HEADER}`")
         await _done(register(activation_key=key, standby_for=standby_for))
@@ -147,6 +152,7 @@ async def register_backup(request: Request) -> dict[str, str]:
             f"Send the header `{KEY_HEADER}` to register online, or the content of license.yml as "
             "application/octet-stream to register offline.",
         )
+    _check_lease(node, "backup")
     return {"success": REGISTERED}
 
 
@@ -170,6 +176,18 @@ async def nominate_backup(request: Request) -> dict[str, str]:
             f"when it has. {node.keeper.failure or node.keeper.standing().why}",
         )
     return {"success": NOMINATED}
+
+
+def _check_lease(node: Node, role: Role) -> None:
+    """Raise unless the lease gives the role that the backend has just given."""
+    standing = node.keeper.standing()
+    if standing.role != role:
+        raise CoreError(
+            500,
+            f"For the backend this instance is {_IN_WORDS[role]} now. But it has no lease that "
+            "says so yet, and goes on asking for one; GET /readyz?verbose tells when it has. "
+            f"{node.keeper.failure or standing.why}",
+        )
 
 
 def days_left(ends: datetime | None, now: datetime) -> int:
