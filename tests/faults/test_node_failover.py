@@ -27,7 +27,8 @@ from hotslot.node.engines import publish, write_sample
 from tests.node.nodes import NodeProcess, node
 from tests.serving import ADMIN_KEY, Server, serving
 
-LEASE_SECONDS = 3
+LEASE_SECONDS = 8
+"""Long enough that a lease still holds when a backup is nominated, also on a slow machine."""
 ENOUGH = 20
 """So many files, one after the other, show that a node processes."""
 LIMIT_SECONDS = 120
@@ -160,6 +161,7 @@ def test_a_node_that_is_cut_off_stops_by_itself_and_only_then_another_begins(sta
     with stage.traffic() as traffic:
         stage.way_of_a.cut()
         stage.hotslot.deployments.nominate(b.deployment, wait_for_release=True)
+        nominated = stage.hotslot.deployments.get(b.deployment)
         until(lambda: traffic.taken_by(b.deployment) >= ENOUGH)
         failover = stage.failover()
 
@@ -169,6 +171,11 @@ def test_a_node_that_is_cut_off_stops_by_itself_and_only_then_another_begins(sta
     assert a.status() == "unlicensed"
     last = max(work.at for work in done_in(a.log))
     assert last < min(work.at for work in done_in(b.log, "file-accepted"))
+    # It was nominated while the lease of the former one held, and waited for its end.
+    assert (nominated.role, nominated.capabilities["process"]) == ("active", False)
+    assert failover.silent_at is not None
+    assert failover.serving_at is not None
+    assert failover.recorded_at < failover.silent_at <= failover.serving_at
     assert failover.wait_for_release
     assert failover.silent_by == "lease-expired"
     assert failover.overlap_seconds == 0
