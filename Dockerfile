@@ -16,6 +16,7 @@ RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin hots
  && install --directory --owner=hotslot --mode=0700 /var/lib/hotslot/signing-keys
 COPY --from=build /opt/hotslot /opt/hotslot
 ENV PATH=/opt/hotslot/bin:$PATH \
+    HOTSLOT_SIGNING_KEYS=/var/lib/hotslot/signing-keys \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 USER hotslot
