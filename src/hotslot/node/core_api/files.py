@@ -53,7 +53,7 @@ async def process_file(request: Request) -> Response:
     return JSONResponse({"data_id": data_id})
 
 
-@router.post("/file/batch")
+@router.post("/file/batch", include_in_schema=False)
 async def refuse_batch() -> Response:
     """Say that there are none: the Core has them."""
     return _error(
