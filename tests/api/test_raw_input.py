@@ -124,6 +124,7 @@ def test_a_header_that_is_none(target: Target, header: bytes):
         "/v1/keys": b'{"role": "auditor"}',
         "/v1/licenses/x/renewal": b'{"expires_at": null}',
         "/v1/licenses/x/resize": b'{"slots": 1}',
+        "/v1/licenses/x/lease-duration": b'{"seconds": 1}',
         "/v1/deployments/x/activation": b'{"license": "x"}',
         "/v1/deployments/x/backup": b'{"license": "x"}',
     }
@@ -131,6 +132,8 @@ def test_a_header_that_is_none(target: Target, header: bytes):
         *(
             request(m, p, header, body=bodies.get(p, b"") if m != "DELETE" else b"")
             for m, p in COMMANDS
+            # A lease is no command: nothing of it is recorded or repeated.
+            if not p.endswith("/lease")
         ),
         statuses={422},
     )
