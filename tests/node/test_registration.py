@@ -130,6 +130,7 @@ def test_a_nominated_backup_processes_and_the_former_one_stands_down(site: Site)
             await b.registration.register(activation_key=site.activation_key)
 
             nomination = await b.registration.nominate(reason="a drill")
+            assert nomination is not None
             assert nomination.deployment.id == b.deployment
             assert b.keeper.may("process")
             assert b.keeper.standing().term == 2

@@ -14,6 +14,12 @@ _NO_KEY = {
     "detail": "This instance has neither a node key nor an activation key to ask the backend with. "
     "Give an activation key, or start it with HOTSLOT_NODE_KEY.",
 }
+_NO_KEY_FOR_FILES = {
+    "status": 401,
+    "code": "no-node-key",
+    "detail": "A license file takes a key of this instance's own, and it has none: an activation "
+    "key stands for its own license alone. Start it with HOTSLOT_NODE_KEY, and repeat this call.",
+}
 _UNFIT_KEY = {
     "status": 403,
     "code": "unknown-activation-key",
@@ -34,7 +40,7 @@ class Connection:
         """Whether there is a key to ask with at all."""
         return self._key is not None or self._memory.content.activation_key is not None
 
-    def client(self, activation_key: str | None = None) -> AsyncHotslot:
+    def client(self, activation_key: str | None = None, *, for_file: bool = False) -> AsyncHotslot:
         """The client to ask with; with an activation key, it is shown where no node key is.
 
         Raises:
@@ -43,6 +49,8 @@ class Connection:
         """
         if self._key is not None:
             return self._client.acting_as(key=self._key.get_secret_value())
+        if for_file and self.has_credential:
+            raise Refused(_NO_KEY_FOR_FILES)
         shown = self._memory.content.activation_key if activation_key is None else activation_key
         if shown is None:
             raise Refused(_NO_KEY)

@@ -1,16 +1,22 @@
 """How this instance gets and gives up its role, through the backend."""
 
-from hotslot.client import Deployment, Nomination
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from hotslot.client import Deployment, Nomination, Refused
 from hotslot.node.connection import Connection
 from hotslot.node.lease_keeper import LeaseKeeper
 from hotslot.node.memory import Memory
+
+T = TypeVar("T")
 
 
 class Registration:
     """Changes of role, for this one deployment. Each has its effect here before it returns.
 
     Each call raises `Refused` when a rule is against it, with `detail` and `remedies`; `OutOfReach`
-    and `Unreadable` when the backend can't be asked. Then nothing has changed here.
+    and `Unreadable` when the backend can't be asked. Then nothing has changed here. A repeated call
+    whose wanted state holds already, as after an answer that got lost, is no failure.
     """
 
     def __init__(
@@ -32,7 +38,8 @@ class Registration:
 
         The activation key is kept for what this instance asks from then on.
         """
-        answer = await self._connection.client(activation_key).deployments.activate(
+        client = self._connection.client(activation_key, for_file=license_file is not None)
+        answer = await client.deployments.activate(
             self._deployment,
             activation_key=activation_key,
             license_file=license_file,
@@ -50,7 +57,8 @@ class Registration:
         reason: str | None = None,
     ) -> Deployment:
         """Become a hot backup, as with `activate`, of the deployment that it stands by for."""
-        answer = await self._connection.client(activation_key).deployments.register(
+        client = self._connection.client(activation_key, for_file=license_file is not None)
+        answer = await client.deployments.register(
             self._deployment,
             activation_key=activation_key,
             license_file=license_file,
@@ -66,27 +74,29 @@ class Registration:
         replaces: str | None = None,
         wait_for_release: bool = False,
         reason: str | None = None,
-    ) -> Nomination:
-        """Become active in the place of the active one; gives the nomination."""
-        answer = await self._connection.client().deployments.nominate(
+    ) -> Nomination | None:
+        """Become active in the place of the active one; None if it is active already.
+
+        With `wait_for_release` it may process only once the lease of the former one is over.
+        """
+        call = self._connection.client().deployments.nominate(
             self._deployment, replaces=replaces, wait_for_release=wait_for_release, reason=reason
         )
+        answer = await _unless_as_wanted(call)
         await self._keeper.renew_now()
         return answer
 
-    async def deactivate(self, *, reason: str | None = None) -> Deployment:
-        """Be unlicensed, and stop at once what only an active instance may do."""
-        answer = await self._connection.client().deployments.deactivate(
-            self._deployment, reason=reason
-        )
+    async def deactivate(self, *, reason: str | None = None) -> Deployment | None:
+        """Be unlicensed, and stop at once what only an active one may do; None if it is already."""
+        call = self._connection.client().deployments.deactivate(self._deployment, reason=reason)
+        answer = await _unless_as_wanted(call)
         await self._keeper.drop("This instance was deactivated.")
         return answer
 
-    async def unregister(self, *, reason: str | None = None) -> Deployment:
-        """Be unlicensed, and no backup any more."""
-        answer = await self._connection.client().deployments.unregister(
-            self._deployment, reason=reason
-        )
+    async def unregister(self, *, reason: str | None = None) -> Deployment | None:
+        """Be unlicensed, and no backup any more; None if it is unlicensed already."""
+        call = self._connection.client().deployments.unregister(self._deployment, reason=reason)
+        answer = await _unless_as_wanted(call)
         await self._keeper.drop("This instance is no longer registered as a backup.")
         return answer
 
@@ -95,3 +105,14 @@ class Registration:
             self._memory.content.activation_key = activation_key
             await self._memory.save()
         await self._keeper.renew_now()
+
+
+async def _unless_as_wanted(call: Awaitable[T]) -> T | None:
+    """What the call gives; None for a refusal because the instance is what it was to become."""
+    try:
+        return await call
+    except Refused as refused:
+        # With another role than the wanted one, the backend says how to get to it.
+        if refused.code in {"not-active", "not-a-backup"} and not refused.remedies:
+            return None
+        raise

@@ -1,5 +1,6 @@
 """The calls on the license of an instance, on a real backend: what they take and answer."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,6 +59,63 @@ def test_a_nominated_backup_may_process_when_it_is_told_so(licensed: Licensed):
     assert (answer.status_code, answer.json()) == (200, NOMINATED)
     assert licensed.other.http.get("/readyz").status_code == 200
     assert licensed.api.deployment(licensed.active.deployment)["role"] == "unlicensed"
+
+
+def test_a_nomination_whose_answer_got_lost_is_repeated(licensed: Licensed):
+    other = licensed.other
+    other.register(licensed.key)
+    # As the instance itself does, but that it never gets to know of it.
+    nominated = licensed.api.http.post(f"/v1/deployments/{other.deployment}/nomination", json={})
+    assert nominated.status_code == 200
+
+    for _ in range(2):
+        answer = other.http.post("/admin/license/backup/nomination")
+        assert (answer.status_code, answer.json()) == (200, NOMINATED)
+        assert other.http.get("/readyz").status_code == 200
+
+
+def test_a_role_that_is_given_up_again_is_given_up(licensed: Licensed):
+    active, other = licensed.active, licensed.other
+    other.register(licensed.key)
+    for path in (active.deployment, "activation"), (other.deployment, "backup"):
+        done(licensed.api.http.delete("/v1/deployments/{}/{}".format(*path)))
+
+    for _ in range(2):
+        answer = active.http.post("/admin/license/deactivation")
+        assert (answer.status_code, answer.json()) == (200, {"success": True})
+        assert active.http.get("/readyz").status_code == 503
+        answer = other.http.delete("/admin/license/backup")
+        assert (answer.status_code, answer.json()) == (200, UNREGISTERED)
+
+
+@pytest.mark.parametrize(("said", "waits"), [("true", True), ("TRUE", True), ("false", False)])
+def test_a_nomination_waits_for_the_former_one_if_it_is_told_to(
+    licensed: Licensed, said: str, *, waits: bool
+):
+    async def never_silent() -> None:
+        await asyncio.Event().wait()
+
+    licensed.active.node.keeper.quiesce = never_silent
+    other = licensed.other
+    other.register(licensed.key)
+
+    for _ in range(2):
+        answer = other.http.post(
+            "/admin/license/backup/nomination", headers={"wait-for-release": said}
+        )
+        assert answer.status_code == (202 if waits else 200)
+        assert other.node.keeper.may("process") != waits
+    status = other.http.get("/readyz").json()["license"]["status"]
+    assert status == ("waiting" if waits else "ok")
+
+
+def test_a_nomination_that_says_neither_true_nor_false_is_400(licensed: Licensed):
+    licensed.other.register(licensed.key)
+    answer = licensed.other.http.post(
+        "/admin/license/backup/nomination", headers={"wait-for-release": "yes"}
+    )
+    assert "`true` or `false`" in licensed.other.err(answer)
+    assert licensed.api.deployment(licensed.other.deployment)["role"] == "backup"
 
 
 def test_of_several_active_ones_a_nomination_replaces_the_one_that_is_named(

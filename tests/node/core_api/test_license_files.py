@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from tests.node.core_api.conftest import New
-from tests.node.core_api.served import Carried, Instance
+from tests.node.core_api.served import Backend, Carried, Instance
 
 OCTETS = {"content-type": "application/octet-stream"}
 
@@ -165,3 +165,16 @@ def test_a_file_needs_a_node_with_a_key(carried: Carried, new: New, license_id):
     instance = new(carried.site.server.url)
     told = instance.err(send(instance, BACKUP, carried.file(license=license_id)))
     assert "HOTSLOT_NODE_KEY" in told
+
+
+@pytest.mark.parametrize("path", [ACTIVATION, BACKUP])
+def test_an_activation_key_of_before_is_not_enough_for_a_file(
+    carried: Carried, backend: Backend, new: New, path: str, license_id
+):
+    _, key = backend.license_with_key()
+    instance = new()
+    instance.activate(key)
+    instance.http.post("/admin/license/deactivation")
+    told = instance.err(send(instance, path, carried.file(license=license_id)))
+    assert "HOTSLOT_NODE_KEY" in told
+    assert key not in told

@@ -68,10 +68,14 @@ def test_one_license_at_a_time(backend: Backend, new: New, customer: str, *, tol
     assert in_order(told, f"POST {DEACTIVATION}", f"DELETE {BACKUP}")
 
 
-def test_what_is_no_backup_is_neither_nominated_nor_unregistered(licensed: Licensed):
+def test_an_active_one_is_not_unregistered(licensed: Licensed):
     active = licensed.active
-    assert "not a backup" in active.err(active.http.post(NOMINATION))
     assert f"POST {DEACTIVATION}" in active.err(active.http.delete(BACKUP))
+
+
+def test_what_holds_no_role_is_not_nominated(licensed: Licensed):
+    licensed.active.http.post(DEACTIVATION)
+    assert f"POST {BACKUP}" in licensed.active.err(licensed.active.http.post(NOMINATION))
 
 
 def test_a_backup_has_no_slot_to_give_back(licensed: Licensed):

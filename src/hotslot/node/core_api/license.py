@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import structlog
 from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse
 
 from hotslot.client import OutOfReach, Refused, Unreadable
 from hotslot.node.core_api.bodies import read_body, read_json
@@ -23,6 +24,10 @@ T = TypeVar("T")
 REGISTERED = "The backup MetaDefender Core instance is now registered as a backup one."
 UNREGISTERED = "This MetaDefender Core instance is no longer registered as a backup one."
 NOMINATED = "This MetaDefender Core instance is now fully activated and allowed to process files."
+WAITING = (
+    "This MetaDefender Core instance is now activated. It is allowed to process files as soon as "
+    "the former one is known to have stopped; GET /readyz tells when."
+)
 INVALID_LICENSE = "Invalid license"
 
 NEVER = "12/31/9999"
@@ -30,6 +35,7 @@ NEVER = "12/31/9999"
 
 KEY_HEADER = "activation-key"
 ACTIVE_HEADER = "active-deployment-id"
+WAIT_HEADER = "wait-for-release"
 
 _IN_WORDS: dict[Role, str] = {"active": "an active one", "backup": "a hot backup"}
 
@@ -164,10 +170,15 @@ async def unregister_backup(request: Request) -> dict[str, str]:
 
 
 @router.post("/admin/license/backup/nomination")
-async def nominate_backup(request: Request) -> dict[str, str]:
-    """Become the active instance in the place of the one that is."""
+async def nominate_backup(request: Request) -> JSONResponse:
+    """Become the active instance in the place of the one that is; 202 if it has to wait for it."""
     node = node_of(request)
-    await _done(node.registration.nominate(replaces=_active_named(request)))
+    call = node.registration.nominate(
+        replaces=_active_named(request), wait_for_release=_waits(request)
+    )
+    await _done(call)
+    if node.keeper.standing().status == "waiting":
+        return JSONResponse({"success": WAITING}, 202)
     if not node.keeper.may(PROCESS):
         raise CoreError(
             500,
@@ -175,7 +186,7 @@ async def nominate_backup(request: Request) -> dict[str, str]:
             "lease that lets it process files yet, and goes on asking for one; GET /readyz tells "
             f"when it has. {node.keeper.failure or node.keeper.standing().why}",
         )
-    return {"success": NOMINATED}
+    return JSONResponse({"success": NOMINATED})
 
 
 def _check_lease(node: Node, role: Role) -> None:
@@ -242,6 +253,13 @@ def _active_named(request: Request) -> str | None:
             "digits and . _ ~ - : @, and begin with a letter or digit.",
         )
     return named
+
+
+def _waits(request: Request) -> bool:
+    said = request.headers.get(WAIT_HEADER, "false").lower()
+    if said not in {"true", "false"}:
+        raise CoreError(400, f"The header `{WAIT_HEADER}` is `true` or `false`.")
+    return said == "true"
 
 
 def _text(file: bytes) -> str:
