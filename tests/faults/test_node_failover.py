@@ -160,8 +160,7 @@ def test_a_node_that_is_cut_off_stops_by_itself_and_only_then_another_begins(sta
     a, b = stage.a, stage.b
     with stage.traffic() as traffic:
         stage.way_of_a.cut()
-        stage.hotslot.deployments.nominate(b.deployment, wait_for_release=True)
-        nominated = stage.hotslot.deployments.get(b.deployment)
+        nomination = stage.hotslot.deployments.nominate(b.deployment, wait_for_release=True)
         until(lambda: traffic.taken_by(b.deployment) >= ENOUGH)
         failover = stage.failover()
 
@@ -172,6 +171,7 @@ def test_a_node_that_is_cut_off_stops_by_itself_and_only_then_another_begins(sta
     last = max(work.at for work in done_in(a.log))
     assert last < min(work.at for work in done_in(b.log, "file-accepted"))
     # It was nominated while the lease of the former one held, and waited for its end.
+    nominated = nomination.deployment
     assert (nominated.role, nominated.capabilities["process"]) == ("active", False)
     assert failover.silent_at is not None
     assert failover.serving_at is not None
