@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -41,7 +42,10 @@ BEGIN = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 FAILOVER = {
     "former": "a",
     "nominated": "b",
+    "recorded_at": "2026-01-31T12:00:03Z",
     "silent_at": "2026-01-31T12:00:05Z",
+    "silent_by": "lease-expired",
+    "serving_at": "2026-01-31T12:00:06Z",
     "overlap_seconds": 0.0,
     "wait_for_release": True,
 }
@@ -140,6 +144,30 @@ def test_one_that_begins_before_the_other_has_stopped_fails_the_story(
         )
 
 
+@pytest.mark.parametrize(
+    ("otherwise", "says"),
+    [
+        ({}, None),
+        ({"recorded_at": "2026-01-31T12:00:05Z"}, "was nominated while the lease of a held"),
+        ({"silent_by": "stood-down"}, "was nominated while the lease of a held"),
+        ({"serving_at": "2026-01-31T12:00:04Z"}, "waited for its end"),
+        ({"overlap_seconds": 0.1}, "no time in which both"),
+        ({"wait_for_release": False}, "no time in which both"),
+    ],
+)
+def test_a_nomination_that_had_nothing_to_wait_for_fails_the_story(
+    stub: Stub, tmp_path: Path, otherwise: dict[str, Any], says: str | None
+) -> None:
+    work = [Work(at(4), "a", 1, "x"), Work(at(7), "b", 2, "y")]
+    fails: AbstractContextManager[Any] = (
+        nullcontext() if says is None else pytest.raises(StoryError, match=says)
+    )
+    with connect(stub.url, {}) as admin, fails:
+        proof(tmp_path, work, Traffic({}, "t"), Actor("admin", admin)).hold_that_nobody_overlapped(
+            FAILOVER | otherwise
+        )
+
+
 # The client
 
 
@@ -218,6 +246,7 @@ def test_it_plays_and_leaves_the_server_up_until_ctrl_c(tmp_path: Path) -> None:
     assert said.count("no file was processed by two nodes, or twice") == 2
     assert said.count("no file was processed without the right to") == 2
     assert "began only when A-" in said
+    assert re.search(r"yes: B-\w+ was nominated while the lease of A-\w+ held, and waited", said)
     assert "The lease ended at" in said
     assert "trail agrees with the ledger" in said
     secrets = [each.read_text() for each in place.rglob("admin-key")]

@@ -133,6 +133,17 @@ class Proof:
             failover,
             holds=failover["overlap_seconds"] == 0 and failover["wait_for_release"],
         )
+        recorded, silent, serving = (
+            datetime.fromisoformat(failover[at])
+            for at in ("recorded_at", "silent_at", "serving_at")
+        )
+        waited = f"{b} was nominated while the lease of {a} held, and waited for its end"
+        self.tell.expect(
+            waited,
+            failover,
+            holds=failover["silent_by"] == "lease-expired" and recorded < silent <= serving,
+        )
+        self.tell.outcome(f"yes: {waited}")
 
     def _hold(self, says: str, against: object) -> None:
         """Say what is so; `against` is what speaks against it."""
