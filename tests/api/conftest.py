@@ -14,7 +14,7 @@ from tests.api.sites import Site, Vendor, key_folder, site_at, vendor_at
 from tests.serving import ADMIN_KEY, Server, serving
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(
     new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
@@ -24,7 +24,7 @@ def server(
         yield shared
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def vendor(
     new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Vendor]:
@@ -33,7 +33,7 @@ def vendor(
         yield vendor
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(
     new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory, vendor: Vendor
 ) -> Iterator[Site]:
@@ -42,14 +42,14 @@ def site(
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api(server: Server) -> Iterator[Caller]:
     """The admin."""
     with server.client() as http:
         yield Caller(http)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nobody(server: Server) -> Iterator[Caller]:
     """Someone without any credential."""
     with server.client(None) as http:
@@ -61,7 +61,7 @@ KeyOf = Callable[..., Caller]
 LICENSE = b'{"id": "x", "product": "p", "customer": "c", "slots": 1}'
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def caller_with(server: Server) -> Iterator[Callable[..., Caller]]:
     """Makes a caller with any credential, of any headers."""
     opened = []
@@ -75,7 +75,7 @@ def caller_with(server: Server) -> Iterator[Callable[..., Caller]]:
         http.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def key_of(api: Caller, caller_with: Callable[..., Caller]) -> KeyOf:
     """Makes a caller with a key of a role: `key_of("operator", customer="acme")`."""
 
@@ -85,7 +85,7 @@ def key_of(api: Caller, caller_with: Callable[..., Caller]) -> KeyOf:
     return with_key
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def under_activation_key(caller_with: Callable[..., Caller]) -> Callable[[str], Caller]:
     """Makes a caller that shows an activation key."""
     return lambda activation_key: caller_with(**{"activation-key": activation_key})
@@ -103,7 +103,7 @@ class Watched(NamedTuple):
         return Caller(self.server.client(key))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def watched(
     new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:

@@ -350,3 +350,8 @@ def test_a_person_is_told_what_is_wrong_with_a_body(
 ):
     answer = api.http.post("/v1/licenses", content=content, headers=JSON)
     assert problem(answer, 422, "invalid-input")["detail"] == told
+
+
+@pytest.mark.parametrize("path", ["/v1/licenses", "/v1/keys", "/v1/audit", "/v1/failovers"])
+def test_a_parameter_that_stands_twice_is_refused(api: Caller, path: str):
+    problem(api.http.get(f"{path}?limit=1&limit=2"), 422, "invalid-input")

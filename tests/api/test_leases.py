@@ -196,6 +196,9 @@ def test_when_it_was_last_seen_is_shown(api: Caller, pair: tuple[str, str, str])
         "stale": False,
     }
     done(api.nominate(b))
+    # It has no role that a lease could be on.
+    assert "lease" not in api.deployment(a)
+    done(api.register(a, license_id))
     assert api.deployment(a)["lease"]["seen_at"] == renewed["issued_at"]
 
 

@@ -1,4 +1,4 @@
-"""`hotslot license show`: when each holder of a license was last seen, and when its lease ends."""
+"""`hotslot status`, `hotslot license show`: when each holder was seen, and when its lease ends."""
 
 import json
 import re
@@ -35,10 +35,11 @@ def row(out: str, deployment: str) -> str:
 
 
 @pytest.mark.usefixtures("license_of_three")
-def test_each_holder_is_shown_with_its_lease(hotslot: Hotslot, stub: Stub) -> None:
+@pytest.mark.parametrize("asked", ["status lic-1", "license show lic-1"])
+def test_each_holder_is_shown_with_its_lease(hotslot: Hotslot, stub: Stub, asked: str) -> None:
     holders = [held("a", lease=LEASE), held("b"), held("c", lease=LEASE | {"stale": True})]
     stub.answer("GET", LIST, {"deployments": holders, "next": "x"})
-    out = hotslot("license", "show", "lic-1").out
+    out = hotslot(*asked.split()).out
     assert stub.asked[1].query["limit"] == "3"
     assert out.count("last seen (UTC)") == out.count("lease ends (UTC)") == 2
     assert re.search(r"10:00:00.123 .*10:01:00.500 +no *$", row(out, "a"))

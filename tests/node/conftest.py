@@ -17,7 +17,7 @@ def keeping(tmp_path: Path) -> Keeping:
     return Keeping(tmp_path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def licensing(
     new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:

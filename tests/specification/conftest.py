@@ -30,7 +30,7 @@ def licensed(api: Caller, names: tuple[str, str, str]) -> str:
     return license_id
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def vendor(
     new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Vendor]:
@@ -39,7 +39,7 @@ def vendor(
         yield vendor
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(
     new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory, vendor: Vendor
 ) -> Iterator[Site]:

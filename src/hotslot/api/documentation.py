@@ -137,6 +137,18 @@ def public(shape: type, media_type: str = "application/json") -> dict[str, Any]:
     }
 
 
+def scripted(shape: type, media_type: str = "application/json") -> dict[str, Any]:
+    """The documentation of a call for scripts: the key is in the URL, and errors may be text."""
+    responses = _responses(shape, 200, COMMAND_ERRORS, media_type)
+    responses[200]["content"] |= {"text/plain": {"schema": {"type": "string"}}}
+    return {
+        "responses": responses,
+        "response_class": Response,
+        "openapi_extra": {"security": []},
+        "response_model": None,
+    }
+
+
 def reading(shape: type, errors: Iterable[int]) -> dict[str, Any]:
     """The documentation of a read's route."""
     return {"responses": _responses(shape, 200, errors), "response_model": None}

@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from hotslot.api.bodies import ID_PATTERN
 from hotslot.api.headers import header
+from hotslot.api.problems import invalid
 
 _ID = re.compile(ID_PATTERN)
 
@@ -42,6 +43,10 @@ class FastRoute(APIRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request: the short way, or else FastAPI's."""
         request = Request(scope, receive, send)
+        if self._takes_query and scope["query_string"]:
+            names = [name for name, _ in request.query_params.multi_items()]
+            if len(set(names)) < len(names):
+                raise invalid("A parameter stands twice in the query. Which one counts?")
         try:
             arguments = await self._arguments(request)
         except _UnusualError as unusual:

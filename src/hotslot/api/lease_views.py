@@ -1,11 +1,10 @@
 """What leases add to the shape of a deployment: whether it waits, and when it was last seen."""
 
-from hotslot.api import shapes
+from hotslot.api import shapes, views
 from hotslot.api.backend import Backend, utc_now
 from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import Role, deployment_stream
 from hotslot.domain.license import License
-from hotslot.domain.times import write_time
 from hotslot.leases.deciding import may_wait
 from hotslot.leases.lease import Awaited
 from hotslot.leases.store import awaited
@@ -34,15 +33,12 @@ async def hold_back(backend: Backend, shape: shapes.Deployment) -> None:
 
 
 async def add_lease(backend: Backend, shape: shapes.Deployment) -> None:
-    """Say in the shape when the deployment took its newest lease, if it ever did."""
-    home = (await _state(backend, shape.id)).home
-    if home is None:
+    """Say in the shape when the deployment took its newest lease, if it has a role and ever did."""
+    if shape.license is None:
         return
-    lease = await backend.sightings.newest(shape.id, home)
+    lease = await backend.sightings.newest(shape.id, shape.license)
     if lease is not None:
-        shape.lease = shapes.LeaseSeen(
-            write_time(lease.seen_at), write_time(lease.expires_at), lease.expires_at <= utc_now()
-        )
+        shape.lease = views.lease_seen(lease, utc_now())
 
 
 async def _state(backend: Backend, deployment: str) -> Deployment:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from hotslot.cli.client import Client, Json, path
 from hotslot.cli.deployments import show_deployment
-from hotslot.cli.licenses import show_license, show_licenses
+from hotslot.cli.licenses import read_license, show_license, show_licenses
 from hotslot.cli.output import cell, moment, say, show_table
 from hotslot.cli.session import AsOfOption, Session, checked_id, checked_time, reads
 from hotslot.client import Refused
@@ -78,7 +78,7 @@ def status(
             raise typer.BadParameter("--as-of needs a license or a deployment")
         return session.client.pages(path("licenses"), "licenses", LIMIT)
     try:
-        return session.client.get(path("licenses", id_), as_of=as_of)
+        return read_license(session.client, id_, as_of)
     except Refused as refused:
         if refused.status not in NOT_A_LICENSE:
             raise

@@ -31,7 +31,7 @@ def cheap_hashes() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def backend(
     new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Backend]:
@@ -40,7 +40,7 @@ def backend(
         yield backend
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def carried(
     new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Carried]:
@@ -80,7 +80,7 @@ def licensed(backend: Backend, new: New) -> Licensed:
     return Licensed(license_id, key, active, other, backend)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """An instance without a backend, that tests may share: it keeps nothing that they do."""
     folder = tmp_path_factory.mktemp("alone")

@@ -17,7 +17,7 @@ from hotslot.api import shapes
 from hotslot.api.answers import answer, position_of, refusal_of, refuse
 from hotslot.api.auth import activation_key_parts, by_activation_key
 from hotslot.api.bodies import ID_PATTERN, MAX_SLOTS
-from hotslot.api.documentation import LICENSE_FILE, public
+from hotslot.api.documentation import LICENSE_FILE, scripted
 from hotslot.api.fast_route import FastRoute
 from hotslot.api.headers import header
 from hotslot.api.problems import ProblemError, invalid
@@ -39,7 +39,7 @@ _ID = re.compile(ID_PATTERN)
 _MOST_DIGITS = len(str(MAX_SLOTS))
 
 
-@router.get("/activation", **public(shapes.LicenseFile, LICENSE_FILE))
+@router.get("/activation", **scripted(shapes.LicenseFile, LICENSE_FILE))
 async def activate_by_url(
     request: Request, key: Key = "", deployment: Deployment = "", quantity: Quantity = "1"
 ) -> Response:
@@ -63,7 +63,7 @@ async def activate_by_url(
     return await _told_as_asked(request, activate)
 
 
-@router.get("/deactivation", **public(shapes.Deployment))
+@router.get("/deactivation", **scripted(shapes.Deployment))
 async def deactivate_by_url(
     request: Request, key: Key = "", deployment: Deployment = ""
 ) -> Response:
