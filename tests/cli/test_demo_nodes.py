@@ -232,6 +232,7 @@ def test_the_story_of_nodes_is_one_of_its_own(hotslot: Hotslot, stub: Stub, with
     assert "--nodes" in ended.err
 
 
+@pytest.mark.heavy
 def test_it_plays_and_leaves_the_server_up_until_ctrl_c(tmp_path: Path) -> None:
     place = tmp_path / "a place"
     with demo(place, tmp_path / "told") as (process, told):
