@@ -191,6 +191,10 @@ def yaml_bomb(good: Good) -> str:
 
 
 def deep(good: Good) -> str:
+    return good.text + "deep: " + "[" * 400
+
+
+def brackets(good: Good) -> str:
     return good.text + "deep: " + "[" * 30_000
 
 
@@ -226,6 +230,7 @@ UNREADABLE: dict[str, tuple[Callable[[Good], str], str]] = {
     "a field twice": (lambda g: g.text + 'slots: "9"\n', "twice"),
     "a bomb": (yaml_bomb, "anchor"),
     "deep": (deep, "deep"),
+    "brackets": (brackets, "brackets"),
     "wide": (wide, "500 values"),
     "a newer version": (newer_version, "newer version"),
     "no version": (lambda g: g.with_value("format", "1"), "format"),
