@@ -129,18 +129,17 @@ def command(
 
 def public(shape: type, media_type: str = "application/json") -> dict[str, Any]:
     """The documentation of a read that takes no credential."""
-    return {
-        "responses": _responses(shape, 200, (413, 503), media_type),
-        "response_class": Response,
-        "openapi_extra": {"security": []},
-        "response_model": None,
-    }
+    return _without_credential(_responses(shape, 200, (413, 503), media_type))
 
 
 def scripted(shape: type, media_type: str = "application/json") -> dict[str, Any]:
     """The documentation of a call for scripts: the key is in the URL, and errors may be text."""
     responses = _responses(shape, 200, COMMAND_ERRORS, media_type)
     responses[200]["content"] |= {"text/plain": {"schema": {"type": "string"}}}
+    return _without_credential(responses)
+
+
+def _without_credential(responses: dict[int | str, dict[str, Any]]) -> dict[str, Any]:
     return {
         "responses": responses,
         "response_class": Response,

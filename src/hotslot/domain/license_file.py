@@ -77,15 +77,8 @@ def signed_bytes(content: object) -> bytes:
 
 def file_in(event: FileEvent) -> LicenseFile:
     """The file that an event tells of."""
-    return LicenseFile(
-        license=event.license,
-        product=event.product,
-        customer=event.customer,
-        slots=event.slots,
-        issued_at=event.issued_at,
-        expires_at=event.expires_at,
-        deployment=event.deployment,
-    )
+    # The events have every field of a file, under its name.
+    return LicenseFile(**{name: getattr(event, name) for name in LicenseFile.__struct_fields__})
 
 
 class Presented(msgspec.Struct, frozen=True):

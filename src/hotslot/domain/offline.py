@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+import msgspec
+
 from hotslot.domain import license, refusals  # noqa: A004 - the field's word
 from hotslot.domain.events import FileEvent, LicenseFileIssued, LicenseImported
 from hotslot.domain.license import Decision, License
@@ -107,14 +109,4 @@ def _terms(stated: License | LicenseFile | LicenseFileIssued) -> _Terms:
 
 
 def _event(kind: type[_FileEvent], file: LicenseFile, key: str) -> _FileEvent:
-    return kind(
-        license=file.license,
-        product=file.product,
-        customer=file.customer,
-        slots=file.slots,
-        expires_at=file.expires_at,
-        issued_at=file.issued_at,
-        deployment=file.deployment,
-        key=key,
-        digest=file.digest(),
-    )
+    return kind(**msgspec.structs.asdict(file), key=key, digest=file.digest())

@@ -44,12 +44,9 @@ async def issue_license_file(
     """Make a license file, or give the last one again while it says what a new one would."""
     credential = await authenticate(request)
     credential.may("act", deployment)
-    # A name that is misspelled, or given twice, would make a file for any deployment.
-    if [*request.query_params.keys(), *request.query_params.getlist("deployment")[1:]] not in (
-        [],
-        ["deployment"],
-    ):
-        raise invalid("This call takes one parameter in its query, `deployment`, at most once.")
+    # A misspelled one would make a file for any deployment.
+    if request.query_params.keys() - {"deployment"}:
+        raise invalid("The only parameter that this call takes in its query is `deployment`.")
     return await make_file(request, credential, license_id, deployment)
 
 
