@@ -1,12 +1,14 @@
 """A renewal under way and a nomination: one comes after the other, whatever happens in between."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection
 
 from hotslot.domain import commands, refusals
 from hotslot.domain.events import Actor, Context, DeploymentReleased
+from hotslot.leases.desk import Desk, Outcome
 from hotslot.ledger import mapper
 from hotslot.ledger.append import APPEND, AppendedEvent, append_arguments
 from tests.leases.giving import (
@@ -32,6 +34,20 @@ def released(deployment: str, version: int) -> AppendedEvent:
     return AppendedEvent(f"deployment:{deployment}", version, event.type, state)
 
 
+async def renewal_under_way(
+    desk: Desk, holding: AsyncConnection[Any], looking: AsyncConnection[Any]
+) -> asyncio.Task[Outcome]:
+    """A renewal for `a` that is decided, and can't be written until `holding` commits."""
+    await holding.execute(HOLD_LEASE, ("a",))
+    renewal = asyncio.create_task(desk.ask(asked("a")))
+
+    async def it_waits() -> bool:
+        return ("transactionid", "ShareLock") in await locks_waited_for(looking)
+
+    await comes_about(it_waits, "the renewal has been decided, and is being written")
+    return renewal
+
+
 def test_a_nomination_waits_for_the_leases_under_way_and_sees_them(dsn: str):
     async def go() -> None:
         async with (
@@ -43,13 +59,7 @@ def test_a_nomination_waits_for_the_leases_under_way_and_sees_them(dsn: str):
         ):
             await set_up(writer, "lic", "a", "b")
             leased(await here.ask(asked("a")))
-            await holding.execute(HOLD_LEASE, ("a",))
-            renewal = asyncio.create_task(here.ask(asked("a")))
-
-            async def renewal_waits() -> bool:
-                return ("transactionid", "ShareLock") in await locks_waited_for(looking)
-
-            await comes_about(renewal_waits, "the renewal has been decided, and is being written")
+            renewal = await renewal_under_way(here, holding, looking)
             nominate = commands.NominateBackup(deployment="b", wait_for_release=True)
             nomination = asyncio.create_task(do(writer, nominate))
 
@@ -111,13 +121,7 @@ def test_those_who_give_leases_do_not_wait_for_each_other(dsn: str):
         ):
             await set_up(writer, "lic", "a", "b")
             leased(await here.ask(asked("a")))
-            await holding.execute(HOLD_LEASE, ("a",))
-            renewal = asyncio.create_task(here.ask(asked("a")))
-
-            async def renewal_waits() -> bool:
-                return ("transactionid", "ShareLock") in await locks_waited_for(looking)
-
-            await comes_about(renewal_waits, "the renewal is being written")
+            renewal = await renewal_under_way(here, holding, looking)
             leased(await elsewhere.ask(asked("b")))
             assert not renewal.done()
             await holding.commit()
