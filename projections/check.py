@@ -8,18 +8,16 @@ from psycopg import Connection, Cursor, IsolationLevel, ServerCursor
 from psycopg.errors import UndefinedTable
 from psycopg.sql import SQL, Identifier
 
-from hotslot.domain.events import Recorded
-from hotslot.ledger import mapper
 from projections.positions import FIND_BY_INDEX, position_of
 from projections.projection import Projection
-from projections.source import BATCH
+from projections.source import BATCH, StoredEvent, read
 
 Progress = Callable[[int, int], None]
 """Told how far the work has come, and how far there is to go, as ledger positions."""
 
 # All events up to a position, in order.
 EVENTS = """
-SELECT position, stream, version, type, state::text
+SELECT position, stream, version, type, convert_to(state::text, 'UTF8')
   FROM ledger.events WHERE position <= %s ORDER BY position
 """
 
@@ -141,11 +139,11 @@ def _check(connection: Connection[Any], projection: Projection, progress: Progre
     return Checked(projection.name, position, rows, difference)
 
 
-def _events(connection: Connection[Any], position: int) -> Iterator[list[Recorded]]:
+def _events(connection: Connection[Any], position: int) -> Iterator[list[StoredEvent]]:
     with ServerCursor(connection, "hotslot_check") as cursor:
         cursor.execute(EVENTS, (position,))
         while rows := cursor.fetchmany(BATCH):
-            yield [mapper.decode(*row) for row in rows]
+            yield [read(*row) for row in rows]
 
 
 def _difference(

@@ -11,7 +11,6 @@ import psycopg
 import structlog
 from psycopg import Connection, Cursor
 
-from hotslot.domain.events import Recorded
 from hotslot.ledger.channels import LEDGER_CHANNEL, WANTED_CHANNEL
 from hotslot.ledger.recorder import LedgerRecorder
 from projections.catalogue import PROJECTIONS
@@ -24,7 +23,7 @@ from projections.positions import (
     take_lead,
 )
 from projections.projection import Projection, ProjectionError
-from projections.source import BATCH, events_after
+from projections.source import BATCH, StoredEvent, events_after
 
 POLL_SECONDS = 0.25
 """The net under LISTEN: so often the ledger is read though nothing was notified."""
@@ -119,7 +118,7 @@ class Follower:
                 if len(batch) < BATCH:
                     _wait_for_news(connection, position, gather_until)
 
-    def _apply(self, connection: Connection[Any], batch: list[Recorded], position: int) -> int:
+    def _apply(self, connection: Connection[Any], batch: list[StoredEvent], position: int) -> int:
         """Apply the events behind `position`; return where the tables then are.
 
         That is somewhere else if they were rebuilt in the meantime: nothing is applied then.

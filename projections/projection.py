@@ -5,7 +5,7 @@ from typing import Any, ClassVar, LiteralString, Protocol
 
 from psycopg import Cursor
 
-from hotslot.domain.events import Recorded
+from projections.source import StoredEvent
 
 
 class ProjectionError(Exception):
@@ -27,7 +27,7 @@ class Projection(Protocol):
     schema: ClassVar[LiteralString]
     """SQL that creates the tables in the current schema."""
 
-    def apply(self, cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
+    def apply(self, cursor: Cursor[Any], batch: Sequence[StoredEvent]) -> None:
         """Bring the tables of the current schema up to date with the next events.
 
         Called within a transaction. What it leaves must not depend on how the events are batched.

@@ -15,7 +15,18 @@ BATCH = 1000
 HEAD = "SELECT coalesce(max(position), 0) FROM ledger.events"
 
 
-def events_after(recorder: LedgerRecorder, position: int) -> list[Recorded]:
+class StoredEvent(Recorded, frozen=True):
+    """An event, and the very bytes that the ledger holds of it."""
+
+    state: bytes
+
+    @property
+    def type(self) -> str:
+        """The event's name."""
+        return self.event.type
+
+
+def events_after(recorder: LedgerRecorder, position: int) -> list[StoredEvent]:
     """The next events behind a position, in order; none at the end of the ledger.
 
     They end before an event that this version of the software doesn't know.
@@ -24,10 +35,10 @@ def events_after(recorder: LedgerRecorder, position: int) -> list[Recorded]:
         UnknownEventError: the first of them is such an event.
 
     """
-    events: list[Recorded] = []
+    events: list[StoredEvent] = []
     for notification in recorder.select_notifications(position, BATCH, inclusive_of_start=False):
         try:
-            event = mapper.decode(
+            event = read(
                 notification.id,
                 str(notification.originator_id),
                 notification.originator_version,
@@ -40,6 +51,17 @@ def events_after(recorder: LedgerRecorder, position: int) -> list[Recorded]:
             break
         events.append(event)
     return events
+
+
+def read(position: int, stream: str, version: int, type_: str, state: bytes) -> StoredEvent:
+    """An event as it stands in a row of the ledger.
+
+    Raises:
+        UnknownEventError: this version of the software doesn't know it.
+
+    """
+    recorded = mapper.decode(position, stream, version, type_, state)
+    return StoredEvent(position, stream, version, recorded.context, recorded.event, state)
 
 
 def head(connection: Connection[Any]) -> int:

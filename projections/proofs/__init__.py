@@ -1,0 +1,1 @@
+"""The Merkle tree over the ledger: what proves that the record is complete and unchanged."""

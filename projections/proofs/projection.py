@@ -1,0 +1,59 @@
+"""How events become leaves of the tree, and leaves its hashes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, LiteralString
+
+from psycopg import Cursor
+
+from hotslot.ledger.leaf import leaf
+from hotslot.ledger.schema import schema_of
+from projections.projection import ProjectionError
+from projections.proofs.merkle import leaf_hash, subtree_hash
+from projections.proofs.tiles import TILE_WIDTH
+from projections.source import StoredEvent
+
+SIZE = "SELECT coalesce(max(index) + 1, 0) FROM hashes WHERE level = 0"
+
+# What there is already of the last tile of a level.
+BEGUN_TILE = "SELECT hash FROM hashes WHERE level = %s AND index >= %s ORDER BY index"
+
+ADD_HASHES = "COPY hashes (level, index, hash) FROM STDIN"
+
+
+class ProofsProjection:
+    """The Merkle tree. Leaf k is the event at position k + 1: positions have no gaps."""
+
+    name: ClassVar[str] = "proofs"
+    version: ClassVar[int] = 1
+    tables: ClassVar[Mapping[str, tuple[str, ...]]] = {"hashes": ("level", "index")}
+    schema: ClassVar[LiteralString] = schema_of("projections.proofs")
+
+    def apply(self, cursor: Cursor[Any], batch: Sequence[StoredEvent]) -> None:
+        (size,) = cursor.execute(SIZE).fetchone() or (0,)
+        leaves = []
+        for position, event in enumerate(batch, size + 1):
+            if event.position != position:
+                raise ProjectionError(
+                    f"The ledger has no event at position {position}, and the next one is at "
+                    f"{event.position}. Something other than Hotslot has changed it: compare it "
+                    "with an export or a backup."
+                )
+            bytes_ = leaf(event.position, event.stream, event.version, event.type, event.state)
+            leaves.append(leaf_hash(bytes_))
+        rows = []
+        level, first, hashes = 0, size, leaves
+        while hashes:
+            rows += [(level, index, each) for index, each in enumerate(hashes, first)]
+            begin = first - first % TILE_WIDTH
+            full = (first + len(hashes) - begin) // TILE_WIDTH
+            if full and begin < first:
+                begun = cursor.execute(BEGUN_TILE, (level, begin)).fetchall()
+                hashes = [each for (each,) in begun] + hashes
+            hashes = [
+                subtree_hash(hashes[tile * TILE_WIDTH : (tile + 1) * TILE_WIDTH])
+                for tile in range(full)
+            ]
+            level, first = level + 1, first // TILE_WIDTH
+        with cursor.copy(ADD_HASHES) as copy:
+            for row in rows:
+                copy.write_row(row)
