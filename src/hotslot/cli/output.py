@@ -8,7 +8,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from rich import box
@@ -97,6 +97,12 @@ def card(fields: Mapping[str, Any]) -> Table:
 def say(console: Console, sentence: str, style: str = "") -> None:
     """Print a sentence; the terminal may fold it between words."""
     console.print(sentence, style=style)
+
+
+def fail(exit_status: int, sentence: str) -> NoReturn:
+    """Say why it can't be done, and end the command."""
+    say(screen(stderr=True), cell(sentence))
+    raise typer.Exit(exit_status)
 
 
 def write_json(body: Json, *, stderr: bool = False) -> None:

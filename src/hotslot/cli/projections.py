@@ -1,42 +1,23 @@
 """`hotslot projections`: what an operator does with the read side, where the database is."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 import psycopg
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
-from hotslot.cli.output import cell, moment, say, screen, show_table, write_json
-from hotslot.cli.server_settings import server_settings
-from hotslot.ledger.database import open_database
+from hotslot.cli.on_database import REFUSED, database
+from hotslot.cli.output import cell, fail, moment, say, screen, show_table, write_json
+from hotslot.cli.progress import with_bar
 from hotslot.ledger.mapper import UnknownEventError
-from hotslot.ledger.postgres import EmbeddedPostgresError
 from projections.catalogue import PROJECTIONS
 from projections.check import Checked, NotComparableError, check
 from projections.positions import Status, status
 from projections.projection import Projection, ProjectionError
 from projections.rebuild import RebuildRunningError, rebuild
-
-REFUSED = 1
-OUT_OF_REACH = 3
-
-# Whether there is a ledger with projections in the database.
-IS_INSTALLED = """
-SELECT to_regclass('ledger.events') IS NOT NULL AND to_regclass('projections.positions') IS NOT NULL
-"""
-
-Result = TypeVar("Result")
 
 app = typer.Typer(
     help="Check, rebuild and watch the projections. These commands work on the database itself: "
@@ -65,9 +46,9 @@ def check_(name: NameArgument = None, *, as_json: JsonOption = False) -> None:
 
     Ends with status 1 at a difference, and names the first one. The server may go on serving.
     """
-    with _database() as dsn, _told():
+    with database() as dsn, _told():
         results = [
-            _with_bar(f"checking {projection.name}", partial(check, dsn, projection))
+            with_bar(f"checking {projection.name}", partial(check, dsn, projection))
             for projection in _chosen(name)
         ]
     if as_json:
@@ -86,9 +67,9 @@ def rebuild_(name: NameArgument = None, *, as_json: JsonOption = False) -> None:
     Ctrl-C leaves the live tables as they are.
     """
     positions = {}
-    with _database() as dsn, _told():
+    with database() as dsn, _told():
         for projection in _chosen(name):
-            positions[projection.name] = _with_bar(
+            positions[projection.name] = with_bar(
                 f"building {projection.name}", partial(rebuild, dsn, projection)
             )
     if as_json:
@@ -101,7 +82,7 @@ def rebuild_(name: NameArgument = None, *, as_json: JsonOption = False) -> None:
 @app.command("status")
 def status_(*, as_json: JsonOption = False) -> None:
     """Show how far each projection has come, and why one has stopped."""
-    with _database() as dsn, psycopg.connect(dsn) as connection:
+    with database() as dsn, psycopg.connect(dsn) as connection:
         found = [status(connection, projection) for projection in PROJECTIONS.values()]
     known = [each for each in found if each is not None]
     if as_json:
@@ -151,49 +132,9 @@ def _chosen(name: str | None) -> list[Projection]:
     return [PROJECTIONS[name]] if name else list(PROJECTIONS.values())
 
 
-def _with_bar(what: str, work: Callable[[Callable[[int, int], None]], Result]) -> Result:
-    console = screen(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task(what, total=None)
-        return work(lambda done, total: bar.update(task, completed=done, total=total))
-
-
-@contextlib.contextmanager
-def _database() -> Iterator[str]:
-    try:
-        with open_database(server_settings(), visit=True) as dsn:
-            with psycopg.connect(dsn) as connection:
-                installed = connection.execute(IS_INSTALLED).fetchone()
-            if installed != (True,):
-                _fail(
-                    REFUSED,
-                    "There is no ledger in this database. Is it the one that the server uses? See "
-                    "HOTSLOT_DATABASE_URL and HOTSLOT_DATA_DIR.",
-                )
-            yield dsn
-    except EmbeddedPostgresError as error:
-        _fail(OUT_OF_REACH, str(error))
-    except psycopg.OperationalError as error:
-        _fail(OUT_OF_REACH, f"The database is out of reach: {error}")
-
-
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
     try:
         yield
     except (NotComparableError, ProjectionError, RebuildRunningError, UnknownEventError) as error:
-        _fail(REFUSED, str(error))
-
-
-def _fail(exit_status: int, sentence: str) -> None:
-    say(screen(stderr=True), cell(sentence))
-    raise typer.Exit(exit_status)
+        fail(REFUSED, str(error))
