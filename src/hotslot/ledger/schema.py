@@ -1,4 +1,4 @@
-"""Creates the ledger's tables and functions, once; reads the SQL of any schema."""
+"""Creates the ledger's tables and functions, and what lacks; reads the SQL of any schema."""
 
 from importlib.resources import files
 from typing import Any, LiteralString, cast
@@ -8,20 +8,30 @@ from psycopg import Connection
 # Whether the ledger's schema is there.
 SCHEMA_EXISTS = "SELECT to_regnamespace('ledger') IS NOT NULL"
 
+# Whether its guard rails are, switched on or not: who switched them off may have had a reason.
+GUARDS_EXIST = """
+SELECT EXISTS (SELECT FROM pg_trigger
+                WHERE tgrelid = 'ledger.events'::regclass AND tgname = 'only_added_to')
+"""
+
 # One installer at a time, in every process: concurrent DDL fails.
 LOCK_INSTALLATION = "SELECT pg_advisory_xact_lock(7305816410938442)"
 
 
 def install(dsn: str) -> None:
-    """Create the ledger where there is none yet. Safe to call from many processes at once."""
+    """Create the ledger where there is none yet, and what one of an earlier version lacks.
+
+    Safe to call from many processes at once, and while others serve. Where nothing lacks, it only
+    looks: an account that may not create anything can call it.
+    """
     with Connection.connect(dsn) as connection:
         connection.execute(LOCK_INSTALLATION)
-        exists = connection.execute(SCHEMA_EXISTS).fetchone()
-        if exists != (True,):
-            connection.execute(schema_of("hotslot.ledger"))
+        for exists, file in ((SCHEMA_EXISTS, "schema.sql"), (GUARDS_EXIST, "guards.sql")):
+            if connection.execute(exists).fetchone() != (True,):
+                connection.execute(schema_of("hotslot.ledger", file))
 
 
-def schema_of(package: str) -> LiteralString:
-    """The package's schema.sql, which is as trusted as its code."""
-    schema: Any = (files(package) / "schema.sql").read_text("utf-8")
+def schema_of(package: str, file: str = "schema.sql") -> LiteralString:
+    """The package's SQL, which is as trusted as its code."""
+    schema: Any = (files(package) / file).read_text("utf-8")
     return cast("LiteralString", schema)
