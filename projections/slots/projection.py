@@ -10,6 +10,7 @@ from typing import Any, ClassVar, LiteralString
 from psycopg import Cursor
 
 from hotslot.domain.events import (
+    AuditExported,
     BackupNominated,
     BackupRegistered,
     BackupUnregistered,
@@ -220,6 +221,7 @@ HANDLERS: dict[type[Event], Handler] = {
     DeploymentStoodDown: nothing_changed,
     KeyCreated: nothing_changed,
     KeyRevoked: nothing_changed,
+    AuditExported: nothing_changed,
 }
 """What each event does. An event without an entry stops the projection."""
 

@@ -14,7 +14,7 @@ from hotslot.domain.streams import State
 from hotslot.ledger import snapshots
 
 SHAPES: dict[int, dict[str, Any]] = {
-    4: {
+    5: {
         "License": {
             "id": "str",
             "product": "str",
@@ -70,6 +70,7 @@ SHAPES: dict[int, dict[str, Any]] = {
             "created_at": "datetime",
             "revoked_at": "datetime | None = None",
         },
+        "Reader": {"key": "str", "exported_at": "datetime"},
         "Mode": ["online", "offline"],
         "Role": ["unlicensed", "active", "backup"],
         "KeyRole": ["admin", "operator", "auditor", "node"],

@@ -310,6 +310,17 @@ class KeyRevoked(Event, frozen=True, kw_only=True):
     key: Annotated[str, Meta(description="The key's id.")]
 
 
+class AuditExported(Event, frozen=True, kw_only=True):
+    """Whoever holds an API key read the record in bulk. Once an hour at most for each key."""
+
+    type = "audit.exported"
+    key: Annotated[str, Meta(description="The API key that was used.")]
+    via: Annotated[
+        str, Meta(description="`entries`: the log's tiles; `trail`: many pages of the trail.")
+    ]
+    position: Annotated[int, Meta(description="The ledger's last position when it was noted.")]
+
+
 CATALOGUE: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
@@ -335,6 +346,7 @@ CATALOGUE: dict[str, type[Event]] = {
         DeploymentStoodDown,
         KeyCreated,
         KeyRevoked,
+        AuditExported,
     )
 }
 """Every event by its stable name."""
@@ -363,3 +375,8 @@ def deployment_stream(deployment_id: str) -> str:
 def key_stream(key_id: str) -> str:
     """The stream that holds an API key's life."""
     return f"key:{key_id}"
+
+
+def audit_stream(key_id: str) -> str:
+    """The stream that holds what was read in bulk with an API key."""
+    return f"audit:{key_id}"

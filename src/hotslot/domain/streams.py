@@ -1,8 +1,9 @@
 """Streams: which one an event stands on, and the state that a stream's events add up to."""
 
-from hotslot.domain import deployment, keys, license  # noqa: A004 - the field's word
+from hotslot.domain import deployment, keys, license, reads  # noqa: A004 - the field's word
 from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import (
+    AuditExported,
     BackupNominated,
     BackupRegistered,
     BackupUnregistered,
@@ -27,14 +28,16 @@ from hotslot.domain.events import (
     LicenseRevoked,
     LicenseSuspended,
     Recorded,
+    audit_stream,
     deployment_stream,
     key_stream,
     license_stream,
 )
 from hotslot.domain.keys import Key
 from hotslot.domain.license import License
+from hotslot.domain.reads import Reader
 
-State = License | Deployment | Key | None
+State = License | Deployment | Key | Reader | None
 """What a stream's events add up to; None before the first."""
 
 
@@ -51,6 +54,8 @@ def stream_of(event: Event) -> str:
             return deployment_stream(event.deployment)
         case KeyCreated() | KeyRevoked():
             return key_stream(event.key)
+        case AuditExported():
+            return audit_stream(event.key)
         case CommandRefused(license=None, deployment=str(refused)):
             return deployment_stream(refused)
         case CommandRefused(license=str(concerned)):
@@ -90,5 +95,8 @@ def evolve(state: State, recorded: Recorded) -> State:
         case "key":
             assert state is None or isinstance(state, Key)
             return keys.evolve(state, recorded)
+        case "audit":
+            assert state is None or isinstance(state, Reader)
+            return reads.evolve(state, recorded)
         case _:
             raise AssertionError(recorded.stream)

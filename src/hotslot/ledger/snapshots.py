@@ -5,9 +5,10 @@ import msgspec
 from hotslot.domain.deployment import Deployment
 from hotslot.domain.keys import Key
 from hotslot.domain.license import License
+from hotslot.domain.reads import Reader
 from hotslot.domain.streams import State
 
-FORMAT = 4
+FORMAT = 5
 """Raise it when the shape of a state changes: older snapshots are then passed over."""
 
 EVERY = 200
@@ -22,10 +23,11 @@ ON CONFLICT (stream) DO UPDATE
  WHERE snapshots.version < excluded.version OR snapshots.format <> excluded.format
 """
 
-_KINDS: dict[str, type[License | Deployment | Key]] = {
+_KINDS: dict[str, type[License | Deployment | Key | Reader]] = {
     "license": License,
     "deployment": Deployment,
     "key": Key,
+    "audit": Reader,
 }
 
 

@@ -19,6 +19,9 @@ from hotslot.domain.commands.licenses import (
     SetLease,
     SuspendLicense,
 )
+from hotslot.domain.commands.reads import (
+    NoteExport,
+)
 from hotslot.domain.commands.roles import (
     Activate,
     ChangeRole,
@@ -42,6 +45,7 @@ __all__ = [
     "IssueLicense",
     "LicenseCommand",
     "NominateBackup",
+    "NoteExport",
     "RegisterBackup",
     "ReinstateLicense",
     "RejectFile",

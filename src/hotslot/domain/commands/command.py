@@ -11,12 +11,14 @@ from hotslot.domain.asker import Asker
 from hotslot.domain.deployment import Deployment
 from hotslot.domain.events import (
     CommandRefused,
+    audit_stream,
     deployment_stream,
     key_stream,
     license_stream,
 )
 from hotslot.domain.keys import Key
 from hotslot.domain.license import Decision, License
+from hotslot.domain.reads import Reader
 from hotslot.domain.refusals import Refusal
 from hotslot.domain.streams import State
 
@@ -43,6 +45,12 @@ class States:
         """The API key, or None when there is none."""
         state = self._by_stream.get(key_stream(key_id))
         assert state is None or isinstance(state, Key)
+        return state
+
+    def reader(self, key_id: str) -> Reader | None:
+        """Whoever reads with an API key, or None when nothing was noted of it yet."""
+        state = self._by_stream.get(audit_stream(key_id))
+        assert state is None or isinstance(state, Reader)
         return state
 
 
