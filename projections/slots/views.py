@@ -89,3 +89,35 @@ class TenureView(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     term: int
     from_: Moment
     to: Moment | None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A deployment that held another role on a license at one position than at another."""
+
+    deployment: str
+    before: Holder | None
+    """None when it held none."""
+    after: Holder | None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What an event left of a license."""
+
+    license: str
+    slots: int
+    expires_at: datetime | None
+    suspended: bool
+    revoked: bool
+    term: int
+    used: int
+    backup_count: int
+    position: int
+    """Position of the last event that had changed it."""
+    active: list[str]
+    """The active deployments in the order in which they became it, so many as are named."""
+
+    def status(self, at: datetime) -> Status:
+        """The status that it had at a time."""
+        return status(
+            revoked=self.revoked, suspended=self.suspended, expires_at=self.expires_at, now=at
+        )

@@ -30,16 +30,19 @@ from hotslot.domain.events import (
     Recorded,
     Role,
 )
+from hotslot.domain.license import Status
 from projections import reading
-from projections.catalogue import PROJECTIONS
-from projections.slots import queries
+from projections.slots import history, queries
+from projections.slots.projection import SlotsProjection
 from projections.slots.views import Holder
 from tests.projections.conftest import dump
 from tests.projections.history import START, History
 
-SLOTS = PROJECTIONS["slots"]
+SLOTS = SlotsProjection()
 LICENSES = ("license-1", "license-2", "license-3")
 DEPLOYMENTS = ("a", "b", "c", "d", "e")
+NOON = START.replace(year=2031)
+"""By then, what was renewed has expired, and nothing else."""
 
 ids = st.sampled_from(LICENSES)
 deployments = st.sampled_from(DEPLOYMENTS)
@@ -246,6 +249,104 @@ async def compare_deployment(
     )
 
 
+async def compare_lists(
+    connection: AsyncConnection[Any], naive: Naive, position: int | None
+) -> None:
+    """The list of licenses has what each license says of itself, in pages too."""
+    views = [await queries.license_view(connection, each, position) for each in LICENSES]
+    for status, customer in [*((each, None) for each in Status), (None, None), (None, "globex")]:
+        listed, cursor = [], None
+        while True:
+            page = await queries.licenses(
+                connection,
+                customer=customer,
+                status=status,
+                now=NOON,
+                position=position,
+                cursor=cursor,
+                limit=1 if status is None else 2,
+            )
+            listed += page.rows
+            if (cursor := page.next) is None:
+                break
+        assert listed == [
+            view
+            for view in views
+            if view is not None
+            and customer in (None, view.customer)
+            and status in (None, view.status(NOON))
+        ]
+    known = await queries.licenses(connection, now=NOON, position=position)
+    assert [view.license for view in known.rows] == sorted(naive.licenses)
+
+
+async def compare_tenures(
+    connection: AsyncConnection[Any], naive: Naive, license_id: str, position: int | None
+) -> None:
+    """Those that last as of then are what is held then, and none tells of what came later."""
+    page = await queries.tenures(connection, license_id, position=position, limit=1000)
+    lasting = {
+        tenure.deployment: (tenure.role, tenure.from_.position)
+        for tenure in page.rows
+        if tenure.to is None
+    }
+    assert lasting == {
+        deployment: (held.role, held.position)
+        for deployment, held in naive.held.items()
+        if held.license == license_id
+    }
+    if position is not None:
+        told = [each.position for row in page.rows for each in (row.from_, row.to) if each]
+        assert all(each <= position for each in told)
+
+
+async def compare_steps(
+    connection: AsyncConnection[Any], naives: Sequence[Naive], license_id: str
+) -> None:
+    """What each event left of a license is what the license is as of then."""
+    there = [at for at, naive in enumerate(naives) if license_id in naive.licenses]
+    steps = await history.steps(connection, [(license_id, at) for at in there])
+    for at, step in zip(there, steps, strict=True):
+        view = await queries.license_view(connection, license_id, at)
+        assert view is not None
+        own = {name: getattr(step, name) for name in step.__struct_fields__ if name != "active"}
+        assert own == {name: getattr(view, name) for name in own}
+        assert step.status(NOON) is view.status(NOON)
+        assert step.active == [holder.deployment for holder in view.active]
+
+
+async def compare_changes(
+    connection: AsyncConnection[Any], naives: Sequence[Naive], license_id: str
+) -> None:
+    """Between any two positions, what changed is the difference of who held what at each."""
+    ends = range(0, len(naives), max(1, len(naives) // 8))
+    for first in ends:
+        for last in range(first, len(naives), max(1, len(naives) // 8)):
+            held = [
+                {
+                    holder.deployment: holder
+                    for role in (Role.ACTIVE, Role.BACKUP)
+                    for holder in naives[at].holders(license_id, role)
+                }
+                for at in (first, last)
+            ]
+            expected = {
+                deployment: (held[0].get(deployment), held[1].get(deployment))
+                for deployment in held[0].keys() | held[1].keys()
+                if held[0].get(deployment) != held[1].get(deployment)
+            }
+            found, cursor = [], None
+            while True:
+                page = await history.changes(
+                    connection, license_id, first=first, last=last, cursor=cursor, limit=2
+                )
+                found += page.rows
+                if (cursor := page.next) is None:
+                    break
+            assert len(found) == len(expected), "each once"
+            assert {each.deployment: (each.before, each.after) for each in found} == expected
+
+
 async def compare_at_every_position(dsn: str, events: Sequence[Recorded]) -> None:
     connection = await AsyncConnection.connect(dsn, autocommit=True)
     async with connection:
@@ -253,10 +354,16 @@ async def compare_at_every_position(dsn: str, events: Sequence[Recorded]) -> Non
         ends: list[int | None] = [*range(len(events) + 1), None]
         for position in ends:
             naive = Naive(events[:position])
+            await compare_lists(connection, naive, position)
             for license_id in LICENSES:
                 await compare_license(connection, naive, license_id, position)
+                await compare_tenures(connection, naive, license_id, position)
             for deployment in DEPLOYMENTS:
                 await compare_deployment(connection, naive, deployment, position)
+        naives = [Naive(events[:position]) for position in range(len(events) + 1)]
+        for license_id in LICENSES:
+            await compare_steps(connection, naives, license_id)
+            await compare_changes(connection, naives, license_id)
 
 
 @pytest.fixture(scope="module")

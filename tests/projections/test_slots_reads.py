@@ -15,8 +15,8 @@ from hotslot.domain.license import Status
 from projections import reading
 from projections.catalogue import PROJECTIONS
 from projections.reading import NOW, InvalidCursorError
-from projections.slots import queries
-from projections.slots.projection import HANDLERS
+from projections.slots import queries, statements
+from projections.slots.projection import HANDLERS, SlotsProjection
 from tests.projections.conftest import follow
 from tests.projections.history import START, History
 
@@ -209,14 +209,23 @@ def long_history(new_database: Callable[[], str]) -> tuple[str, int]:
 
 
 READS: dict[str, tuple[str, dict[str, Any]]] = {
-    "license now": (queries.LICENSE_NOW, {"position": NOW}),
-    "license as of": (queries.LICENSE_AS_OF, {}),
-    "deployment now": (queries.DEPLOYMENT, {"position": NOW}),
-    "deployment as of": (queries.DEPLOYMENT, {}),
-    "actives as of": (queries.HOLDERS_AS_OF, {"role": Role.ACTIVE.value, "limit": 1}),
-    "backups as of": (queries.HOLDERS_AS_OF, {"role": Role.BACKUP.value, "limit": 10}),
-    "holders now": (queries.HOLDERS_NOW, {"role": "active", "last_role": "backup", "limit": 10}),
-    "tenures": (queries.TENURES, {"after": 0, "limit": 10}),
+    "license now": (statements.LICENSE_NOW, {"position": NOW}),
+    "license as of": (statements.LICENSE_AS_OF, {"backups": 10}),
+    "licenses as of": (
+        statements.LICENSES.format(holders=statements.HOLDERS_SHOWN_AT),
+        {"after": "", "status": None, "now": START, "limit": 10, "backups": 10},
+    ),
+    "deployment now": (statements.DEPLOYMENT, {"position": NOW}),
+    "deployment as of": (statements.DEPLOYMENT, {}),
+    "actives as of": (statements.HOLDERS_AS_OF, {"role": Role.ACTIVE.value, "limit": 1}),
+    "backups as of": (statements.HOLDERS_AS_OF, {"role": Role.BACKUP.value, "limit": 10}),
+    "holders now": (statements.HOLDERS_NOW, {"role": "active", "last_role": "backup", "limit": 10}),
+    "tenures": (statements.TENURES, {"after": 0, "limit": 10}),
+    "held by": (statements.HELD_BY, {"deployments": ["d7", "d8"]}),
+    "steps": (
+        statements.STEPS,
+        {"licenses": ["license-1"] * 5, "positions": [100, 101, 102, 1000, 1001], "named": 10},
+    ),
 }
 
 
@@ -263,7 +272,7 @@ def test_the_lowest_free_seat_is_given_first(dsn: str, size: int):
     with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("SET search_path TO slots")
         for begin in range(0, history.position, size):
-            PROJECTIONS["slots"].apply(cursor, history.events[begin : begin + size])
+            SlotsProjection().apply(cursor, history.events[begin : begin + size])
 
     holders = read(dsn, lambda c: queries.holders(c, "license-1")).rows
 
