@@ -18,6 +18,7 @@ from starlette.requests import Request
 from hotslot.api.freshness import Freshness
 from hotslot.api.keyring import Keyring
 from hotslot.api.license_files import LicenseFiles
+from hotslot.api.trail_reads import TrailReads
 from hotslot.api.view_cache import ViewCache
 from hotslot.domain.events import Recorded, license_stream
 from hotslot.domain.license import License
@@ -81,6 +82,7 @@ class Backend:
         self.keyring = Keyring()
         self.slots = Freshness("slots", self._ask_followers)
         self.trail = Freshness("trail", self._ask_followers)
+        self.trail_reads = TrailReads()
         self.license_views: ViewCache[LicenseView] = ViewCache()
         self.deployment_views: ViewCache[DeploymentView] = ViewCache()
         self._cache = Cache()

@@ -9,6 +9,7 @@ from hotslot.api.answers import answer
 from hotslot.api.auth import authenticate
 from hotslot.api.backend import backend_of
 from hotslot.api.bodies import NUL_FREE
+from hotslot.api.bulk_reads import note_trail_read
 from hotslot.api.documentation import READ_ERRORS, reading
 from hotslot.api.fast_route import FastRoute
 from hotslot.api.procedures import Procedures, procedures_shape
@@ -58,6 +59,7 @@ async def list_entries(
         cursor=cursor,
         limit=limit,
     )
+    await note_trail_read(request, credential, len(page.rows))
     shown = shapes.Entries([entry_shape(view) for view in page.rows], page.next)
     return answer(request, shown, position=backend_of(request).trail.reached)
 
