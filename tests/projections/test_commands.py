@@ -70,9 +70,10 @@ def test_status_shows_what_stopped(hotslot: Hotslot, followed: str, history: His
 
     assert ended.status == 0
     assert "trail stopped: a bug" in ended.out
-    slots, trail = json.loads(as_json.out)["projections"]
+    slots, trail, proofs = json.loads(as_json.out)["projections"]
     assert (slots["position"], slots["head"]) == (history.position, history.position)
     assert (trail["position"], trail["state"], trail["followed"]) == (1, "stopped", False)
+    assert (proofs["name"], proofs["state"]) == ("proofs", "following")
 
 
 @pytest.mark.parametrize("command", ["check", "rebuild"])
@@ -156,7 +157,7 @@ def test_project_follows_until_it_is_told_to_end(
         out, _ = process.communicate(timeout=LIMIT_SECONDS)
 
     assert process.returncode == 0
-    assert out.splitlines() == ["Following the ledger: slots, trail.", "Stopped."]
+    assert out.splitlines() == ["Following the ledger: slots, trail, proofs.", "Stopped."]
     until(lambda: not status(dsn).followed)
 
 

@@ -54,8 +54,8 @@ def test_it_goes_through_more_than_one_batch(dsn: str, start: Start):
     for number in range(BATCH):
         history.register(f"d{number}", "license-1")
     position = history.write(dsn)
-    start()
-    start(PROJECTIONS["trail"])
+    for projection in PROJECTIONS.values():
+        start(projection)
 
     until(lambda: reached(dsn, position))
 
@@ -213,7 +213,7 @@ def test_following_is_over_at_the_end_of_the_block(dsn: str, history: History):
     position = history.write(dsn)
     with following(dsn) as followers:
         until(lambda: reached(dsn, position))
-        assert [follower.failure for follower in followers] == [None, None]
+        assert [follower.failure for follower in followers] == [None] * len(PROJECTIONS)
 
     names = {f"follower-{follower.name}" for follower in followers}
     assert not names & {thread.name for thread in threading.enumerate()}

@@ -21,7 +21,7 @@ from hotslot.domain.events import (
     Recorded,
 )
 from projections import reading
-from projections.catalogue import PROJECTIONS
+from projections.trail.projection import TrailProjection
 from projections.check import check
 from projections.positions import FIND_BY_INDEX
 from projections.reading import InvalidCursorError
@@ -30,7 +30,7 @@ from tests.projections.conftest import follow
 from tests.projections.history import History
 from tests.projections.test_slots_reads import read
 
-TRAIL = PROJECTIONS["trail"]
+TRAIL = TrailProjection()
 FIRST = 2
 """The index of the first step: two licenses were issued before it."""
 

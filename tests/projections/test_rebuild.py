@@ -275,7 +275,7 @@ def test_a_new_version_is_built_at_installation(
 def test_installation_happens_once(dsn: str):
     """Many processes that start at once."""
     with psycopg.connect(dsn) as connection:
-        connection.execute("DROP SCHEMA projections, slots, trail CASCADE")
+        connection.execute("DROP SCHEMA projections, slots, trail, proofs CASCADE")
     go = threading.Barrier(6)
 
     def begin() -> None:
@@ -286,5 +286,5 @@ def test_installation_happens_once(dsn: str):
         for _ in range(go.parties):
             stack.enter_context(in_background(begin))
 
-    assert [status(dsn, name).position for name in PROJECTIONS] == [0, 0]
+    assert [status(dsn, name).position for name in PROJECTIONS] == [0] * len(PROJECTIONS)
     assert len(tables(dsn)) == len(SLOTS.tables)
