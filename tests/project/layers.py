@@ -17,7 +17,14 @@ PARTS: dict[str, set[str]] = {
     # It is used where nothing else of Hotslot is.
     "hotslot.client": set(),
     "hotslot.leases": {"hotslot.licensefiles", *_LEDGER},
-    "hotslot.api": {"projections", "hotslot.licensefiles", "hotslot.leases", *_LEDGER},
+    "hotslot.checkpoints": {"projections", "hotslot.licensefiles", *_LEDGER},
+    "hotslot.api": {
+        "projections",
+        "hotslot.licensefiles",
+        "hotslot.leases",
+        "hotslot.checkpoints",
+        *_LEDGER,
+    },
     # An instance knows the backend by its API alone: nothing of the ledger is in its reach.
     "hotslot.node": {"hotslot.client", "hotslot.licensefiles", "hotslot.domain"},
     "hotslot.cli": {
@@ -25,6 +32,7 @@ PARTS: dict[str, set[str]] = {
         "projections",
         "hotslot.licensefiles",
         "hotslot.leases",
+        "hotslot.checkpoints",
         "hotslot.client",
         "hotslot.node",
         *_LEDGER,
