@@ -21,11 +21,11 @@ from hotslot.domain.events import (
     Recorded,
 )
 from projections import reading
-from projections.trail.projection import TrailProjection
 from projections.check import check
 from projections.positions import FIND_BY_INDEX
 from projections.reading import InvalidCursorError
 from projections.trail import procedures, queries
+from projections.trail.projection import TrailProjection
 from tests.projections.conftest import follow
 from tests.projections.history import History
 from tests.projections.test_slots_reads import read
