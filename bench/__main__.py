@@ -13,7 +13,17 @@ import msgspec
 import structlog
 from rich.console import Console
 
-from bench import commands, following, leases, machine, nomination, reads
+from bench import (
+    commands,
+    following,
+    leases,
+    machine,
+    nomination,
+    proving,
+    reads,
+    time_travel,
+    tree_cost,
+)
 from bench.commands import Pace
 from bench.nomination import Size
 from bench.report import Report, Row, show, write
@@ -40,6 +50,7 @@ class Effort(msgspec.Struct, frozen=True):
     reads: Pace
     catch_up_events: int
     nomination: Size
+    proving_events: int
 
 
 FULL = Effort(
@@ -47,12 +58,14 @@ FULL = Effort(
     reads=Pace(rounds=5, seconds=3.0),
     catch_up_events=100_000,
     nomination=Size(backups=100_000, events=1_000_000, nominations=300),
+    proving_events=1_000_000,
 )
 QUICK = Effort(
     commands=Pace(rounds=3, seconds=2.0),
     reads=Pace(rounds=3, seconds=1.5),
     catch_up_events=20_000,
     nomination=Size(backups=10_000, events=100_000, nominations=100),
+    proving_events=100_000,
 )
 
 
@@ -64,6 +77,9 @@ def parts(effort: Effort) -> dict[str, Part]:
         "leases": partial(leases.run, effort.commands),
         "following": partial(following.run, effort.catch_up_events, effort.commands),
         "nomination": partial(nomination.run, effort.nomination),
+        "proving": partial(proving.run, effort.proving_events),
+        "time-travel": partial(time_travel.run, effort.nomination),
+        "tree-cost": partial(tree_cost.run, effort.commands),
     }
 
 

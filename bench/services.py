@@ -62,6 +62,7 @@ class Bench:
         settings = {
             **more,
             "HOTSLOT_DATABASE_URL": database_url,
+            "HOTSLOT_DATA_DIR": str(self.folder / "data"),
             "HOTSLOT_PORT": "0",
             "HOTSLOT_WORKERS": "1",
             "HOTSLOT_ADMIN_KEY": ADMIN_KEY,
