@@ -1,5 +1,7 @@
 """The leaf of an event, to the byte: every proof ever given is of these bytes."""
 
+import pytest
+
 from hotslot.ledger.leaf import MAX_LEAF_BYTES, leaf, leaf_size
 
 
@@ -22,11 +24,13 @@ def test_names_are_json_whatever_they_hold() -> None:
     )
 
 
-def test_the_size_is_that_of_the_last_position_there_can_be() -> None:
-    asked = ("license:lic-1", 3, "license.issued", b"{}")
+@pytest.mark.parametrize("stream", ["license:lic-1", 'a"\\\n', "é"])
+def test_the_size_is_that_of_the_last_position_and_version_there_can_be(stream: str) -> None:
+    most = 9223372036854775807
+    size = leaf_size(stream, "license.issued", b'{"v":1}')
 
-    assert leaf_size(*asked) == len(leaf(9223372036854775807, *asked))
-    assert leaf_size(*asked) == len(leaf(1, *asked)) + 18
+    assert size == len(leaf(most, stream, most, "license.issued", b'{"v":1}'))
+    assert size == len(leaf(1, stream, 1, "license.issued", b'{"v":1}')) + 36
 
 
 def test_a_length_fits_into_two_bytes() -> None:

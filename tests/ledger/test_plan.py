@@ -12,8 +12,15 @@ from hotslot.domain.asker import Asker
 from hotslot.domain.commands import States
 from hotslot.domain.events import Actor
 from hotslot.ledger import mapper
+from hotslot.ledger.leaf import MAX_LEAF_BYTES, leaf_size
 from hotslot.ledger.plan import Plan, RefusalKey, Versioned, missing
-from hotslot.ledger.submission import Done, PreconditionFailedError, Refused, Submission
+from hotslot.ledger.submission import (
+    Done,
+    EventTooLargeError,
+    PreconditionFailedError,
+    Refused,
+    Submission,
+)
 from tests.ledger.writing import (
     ADMIN,
     NOON,
@@ -190,6 +197,41 @@ def test_what_is_stored_is_what_was_decided():
         assert mapper.decode(position, each.stream, each.version, each.type, state) == draft.at(
             position
         )
+
+
+def test_an_event_that_is_too_large_stops_its_own_command_only():
+    plan = planned(issue("l", slots=2), said("x" * 65_535, activate("a", "l")), activate("b", "l"))
+    first, second, third = plan.settle(0)
+    assert isinstance(first, Done)
+    assert isinstance(second, EventTooLargeError)
+    assert (second.type, second.size > MAX_LEAF_BYTES) == ("license.deployment-activated", True)
+    assert isinstance(third, Done)
+    assert [each.position for each in third.recorded] == [2, 3]
+    assert third.recorded[0].version == 2
+    left = third.states.license("l")
+    assert left is not None
+    assert left.active.keys() == {"b"}
+    assert types(plan) == ["license.issued", "license.deployment-activated", "deployment.bound"]
+
+
+def test_the_largest_event_is_recorded_and_one_byte_more_is_not():
+    (event,) = planned(said("", issue("l"))).drafts
+    room = MAX_LEAF_BYTES - leaf_size(event.stream, event.event.type, event.state)
+    (largest,) = planned(said("x" * room, issue("l"))).encoded()
+    assert leaf_size(largest.stream, largest.type, bytes(largest.state)) == MAX_LEAF_BYTES
+    assert planned(said("x" * (room + 1), issue("l"))).encoded() == []
+    # What counts is bytes, not characters.
+    assert planned(said("é" * (room // 2 + 1), issue("l"))).encoded() == []
+
+
+def test_a_refusal_that_is_too_large_is_recorded_when_it_is_not_any_more():
+    plan = planned(said("x" * 65_535, deactivate("a")), deactivate("a"))
+    assert [type(outcome) for outcome in plan.settle(0)] == [EventTooLargeError, Refused]
+    assert types(plan) == ["license.command-refused"]
+
+
+def said(reason: str, given: Submission) -> Submission:
+    return msgspec.structs.replace(given, reason=reason)
 
 
 def test_a_limited_asker_reads_as_much_as_an_unlimited_one():

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
+from psycopg import AsyncConnection
 
 from hotslot.domain import commands
 from hotslot.domain.events import BackupNominated, Recorded
 from hotslot.ledger.cache import Cache
 from hotslot.ledger.submission import (
     Done,
+    EventTooLargeError,
     IdempotencyKeyReusedError,
     Outcome,
     PreconditionFailedError,
@@ -116,6 +119,40 @@ def test_whoever_waits_behind_a_stale_decision_may_have_old_states_too(dsn: str)
                 *(here.submit(nominate(f"{name}-b")) for name in ("l", "m"))
             )
             assert [type(outcome) for outcome in outcomes] == [Done, Done]
+
+    asyncio.run(scenario())
+
+
+def test_an_event_that_is_too_large_leaves_nothing_behind(dsn: str):
+    async def scenario() -> None:
+        async with writing(dsn) as writer:
+            await writer.submit(issue("l"))
+            large = msgspec.structs.replace(
+                submission(commands.ResizeLicense(license="l", slots=9), key="k"),
+                reason="x" * 65_535,
+            )
+            results = await asyncio.gather(
+                writer.submit(resize("l", 2)),
+                writer.submit(large),
+                writer.submit(activate("a", "l")),
+                return_exceptions=True,
+            )
+            assert [type(result) for result in results] == [Done, EventTooLargeError, Done]
+            with pytest.raises(EventTooLargeError):
+                await writer.foresee(large)
+            # The Idempotency-Key was not used up.
+            again = await writer.submit(msgspec.structs.replace(large, reason="in fewer words"))
+            assert isinstance(again, Done)
+            assert [event.event.type for event in again.recorded] == ["license.resized"]
+        async with await AsyncConnection.connect(dsn) as connection:
+            recorded = await recorded_events(connection)
+        assert [event.event.type for event in recorded] == [
+            "license.issued",
+            "license.resized",
+            "license.deployment-activated",
+            "deployment.bound",
+            "license.resized",
+        ]
 
     asyncio.run(scenario())
 

@@ -46,18 +46,20 @@ _ERRORS = {
     "trusted (`license-file-signature-invalid`, `license-file-key-unknown`, "
     "`license-file-key-revoked`) or is expired (`license-file-expired`).",
     404: "Not there, or not for this credential to see (`unknown-license`, `unknown-deployment`, "
-    "`unknown-key`).",
+    "`unknown-key`, `not-found`), or not signed yet (`no-checkpoint`).",
     409: "A rule turns the command down; `remedies` say what to do instead.",
     412: "The license has changed since the ETag in If-Match (`precondition-failed`), or the "
     "deployment to be replaced is not active (`replaced-is-not-active`).",
-    413: "The body is over 64 KiB, or with a license file over 448 KiB (`body-too-large`).",
+    413: "The body is over 64 KiB, or with a license file over 448 KiB (`body-too-large`), or "
+    "what would be recorded is too large for an event (`event-too-large`).",
     415: "The body is not JSON (`unsupported-media-type`).",
     422: "The input is not valid (`invalid-input`), a license file is none "
     "(`license-file-unreadable`), or the Idempotency-Key was used for another request "
     "(`idempotency-key-reused`).",
-    503: "The view is behind (`projection-behind`), or the database is out of reach "
-    "(`ledger-unavailable`): try again. Or the keys of license files are missing "
-    "(`no-signing-key`) or can't be read (`license-file-keys-unreadable`).",
+    503: "The view is behind (`projection-behind`, `checkpoint-behind`), or the database is out of "
+    "reach (`ledger-unavailable`): try again. Or the keys of license files are missing "
+    "(`no-signing-key`) or can't be read (`license-file-keys-unreadable`, "
+    "`log-keys-unreadable`).",
 }
 PROBLEM = "application/problem+json"
 WEB_KEYS = "application/jwk-set+json"  # RFC 7517, section 8.5.2

@@ -18,6 +18,7 @@ from hotslot.domain.refusals import Explanation, Refusal
 from hotslot.domain.remedies import Remedy
 from hotslot.ledger.mapper import UnknownEventError
 from hotslot.ledger.submission import (
+    EventTooLargeError,
     IdempotencyKeyReusedError,
     LedgerUnavailableError,
     PreconditionFailedError,
@@ -117,6 +118,7 @@ def install(app: FastAPI) -> None:
     for kind in (
         ProblemError,
         PreconditionFailedError,
+        EventTooLargeError,
         IdempotencyKeyReusedError,
         LedgerUnavailableError,
         *_LOST,
@@ -128,7 +130,9 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, told)
 
 
-def _tell(request_id: str, error: Exception) -> Response:  # noqa: PLR0911 - one case an error
+def _tell(  # noqa: C901, PLR0911, PLR0912 - one case an error
+    request_id: str, error: Exception
+) -> Response:
     match error:
         case ProblemError():
             return problem(
@@ -149,6 +153,15 @@ def _tell(request_id: str, error: Exception) -> Response:  # noqa: PLR0911 - one
                 detail="The license is not in the state that If-Match names. Read it again, look "
                 "at what changed, and repeat with its present ETag.",
                 headers={"ETag": f'"{error.tag}"'} if error.tag else None,
+            )
+        case EventTooLargeError():
+            return problem(
+                request_id,
+                status=413,
+                code="event-too-large",
+                title="The event would be too large",
+                detail=f"{error} Nothing was recorded. Say it in fewer words: shorter texts, such "
+                "as the reason, take less.",
             )
         case IdempotencyKeyReusedError():
             return problem(

@@ -10,8 +10,6 @@ import msgspec
 MAX_LEAF_BYTES = 65_535
 """The longest leaf: where leaves are handed out, two bytes tell their length."""
 
-_LONGEST_POSITION = 2**63 - 1
-
 _text = msgspec.json.Encoder().encode
 
 
@@ -26,6 +24,10 @@ def leaf(position: int, stream: str, version: int, type_: str, state: bytes) -> 
     )
 
 
-def leaf_size(stream: str, version: int, type_: str, state: bytes) -> int:
-    """The bytes that the leaf has at most, before the event's position is known."""
-    return len(leaf(_LONGEST_POSITION, stream, version, type_, state))
+_MOST = 2**63 - 1
+_FRAME = len(leaf(_MOST, "", _MOST, "", b"")) - 2 * len(_text(""))
+
+
+def leaf_size(stream: str, type_: str, state: bytes) -> int:
+    """The bytes that the leaf has at most, whatever the event's position and version will be."""
+    return _FRAME + len(_text(stream)) + len(_text(type_)) + len(state)

@@ -18,9 +18,12 @@ from hotslot.domain.refusals import Refusal
 from hotslot.domain.streams import State, evolve, stream_of
 from hotslot.ledger import mapper
 from hotslot.ledger.append import AppendedEvent
+from hotslot.ledger.leaf import MAX_LEAF_BYTES, leaf_size
 from hotslot.ledger.submission import (
     Answer,
     Done,
+    EventTooLargeError,
+    NothingDone,
     Outcome,
     PreconditionFailedError,
     Refused,
@@ -61,6 +64,8 @@ class Drafted(NamedTuple):
     version: int
     context: Context
     event: Event
+    state: bytes
+    """As it is to be stored."""
 
     def at(self, position: int) -> Recorded:
         """The event as it stands in the ledger once it is appended."""
@@ -75,7 +80,7 @@ class Verdict(msgspec.Struct):
     reads: tuple[str, ...]
     drafts: list[Drafted]
     refusal: Refusal | None = None
-    failed_tag: PreconditionFailedError | None = None
+    failed: NothingDone | None = None
 
     def answer(self) -> Answer:
         """What is kept under the submission's Idempotency-Key."""
@@ -136,7 +141,7 @@ class Plan:
             if tag not in submission.if_match and not (
                 tag is not None and "*" in submission.if_match
             ):
-                verdict.failed_tag = PreconditionFailedError(tag)
+                verdict.failed = PreconditionFailedError(tag)
                 return True
         decision = command.decide(states, submission.asker, self._now)
         context = Context(
@@ -150,51 +155,54 @@ class Plan:
         if isinstance(decision, Refusal):
             verdict.refusal = decision
             refused = command.refused(states, submission.asker, decision)
-            if refused is not None and not self._is_repeated(context, refused):
-                self._draft(verdict, context, refused)
+            if refused is not None:
+                self._draft_refusal(verdict, context, refused)
         else:
-            for event in decision:
-                self._draft(verdict, context, event)
+            self._draft(verdict, context, decision)
         return True
 
-    def _is_repeated(self, context: Context, refused: CommandRefused) -> bool:
+    def _draft_refusal(self, verdict: Verdict, context: Context, refused: CommandRefused) -> None:
+        """Draft the record of a refusal, unless the same one was recorded lately."""
         key = refusal_key(stream_of(refused), context, refused)
         before = self._refused_lately.get(key)
         if key in self._refused_here or (
             before is not None and context.at - before < REFUSAL_REPEATS_AFTER
         ):
-            return True
-        self._refused_here.add(key)
-        return False
+            return
+        self._draft(verdict, context, (refused,))
+        if verdict.failed is None:
+            self._refused_here.add(key)
 
-    def _draft(self, verdict: Verdict, context: Context, event: Event) -> None:
-        stream = stream_of(event)
-        version = self._versions[stream] + 1
-        draft = Drafted(stream, version, context, event)
-        self._versions[stream] = version
-        self.states[stream] = evolve(self.states[stream], draft.at(0))
-        self.drafts.append(draft)
-        verdict.drafts.append(draft)
+    def _draft(self, verdict: Verdict, context: Context, events: Sequence[Event]) -> None:
+        """Draft what was decided, all or nothing: one event that is too large stops it."""
+        encoded = [(event, stream_of(event), mapper.encode(context, event)) for event in events]
+        for event, stream, state in encoded:
+            size = leaf_size(stream, event.type, state)
+            if size > MAX_LEAF_BYTES:
+                verdict.failed = EventTooLargeError(event.type, size)
+                return
+        for event, stream, state in encoded:
+            version = self._versions[stream] + 1
+            draft = Drafted(stream, version, context, event, state)
+            self._versions[stream] = version
+            self.states[stream] = evolve(self.states[stream], draft.at(0))
+            self.drafts.append(draft)
+            verdict.drafts.append(draft)
 
     def encoded(self) -> list[AppendedEvent]:
         """The events as they are to be stored."""
         return [
-            AppendedEvent(
-                draft.stream,
-                draft.version,
-                draft.event.type,
-                msgspec.Raw(mapper.encode(draft.context, draft.event)),
-            )
+            AppendedEvent(draft.stream, draft.version, draft.event.type, msgspec.Raw(draft.state))
             for draft in self.drafts
         ]
 
-    def settle(self, head: int) -> Sequence[Outcome | PreconditionFailedError]:
+    def settle(self, head: int) -> Sequence[Outcome | NothingDone]:
         """The outcomes, once the events are appended behind `head`.
 
         The states are folded once more from what was known, now that the positions are certain.
         """
         states = {stream: entry.state for stream, entry in self._known.items()}
-        outcomes: list[Outcome | PreconditionFailedError] = []
+        outcomes: list[Outcome | NothingDone] = []
         position = head
         for verdict in self.verdicts:
             license_ = verdict.submission.command.license_of(States(states))
@@ -205,8 +213,8 @@ class Plan:
                 event = draft.at(position)
                 states[draft.stream] = evolve(states[draft.stream], event)
                 recorded.append(event)
-            if verdict.failed_tag is not None:
-                outcomes.append(verdict.failed_tag)
+            if verdict.failed is not None:
+                outcomes.append(verdict.failed)
             elif verdict.refusal is not None:
                 explanation = verdict.refusal.explain()
                 outcomes.append(Refused(explanation, tuple(recorded), position))

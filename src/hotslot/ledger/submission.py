@@ -8,6 +8,7 @@ from hotslot.domain.asker import Asker
 from hotslot.domain.commands import Command, States
 from hotslot.domain.events import Recorded
 from hotslot.domain.refusals import Explanation
+from hotslot.ledger.leaf import MAX_LEAF_BYTES
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True):
@@ -82,6 +83,23 @@ class PreconditionFailedError(Exception):
     def __init__(self, tag: str | None) -> None:
         super().__init__("The license has changed since the ETag in If-Match was read.")
         self.tag = tag
+
+
+class EventTooLargeError(Exception):
+    """What is to be recorded is larger than an event may be. Nothing was recorded."""
+
+    def __init__(self, type_: str, size: int) -> None:
+        """`size` is in bytes, that of the event's leaf."""
+        super().__init__(
+            f"The command's {type_} would take {size} bytes in the ledger, and an event may take "
+            f"{MAX_LEAF_BYTES}."
+        )
+        self.type = type_
+        self.size = size
+
+
+NothingDone = PreconditionFailedError | EventTooLargeError
+"""Why a submission was neither carried out nor refused by a rule, and left nothing behind."""
 
 
 class IdempotencyKeyReusedError(Exception):

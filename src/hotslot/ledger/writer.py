@@ -30,10 +30,12 @@ from hotslot.ledger.loading import load
 from hotslot.ledger.plan import Plan, Versioned, missing
 from hotslot.ledger.submission import (
     Answer,
+    Done,
     IdempotencyKeyReusedError,
     LedgerUnavailableError,
+    NothingDone,
     Outcome,
-    PreconditionFailedError,
+    Refused,
     Repeated,
     Submission,
 )
@@ -58,7 +60,7 @@ SELECT i.actor, i.key, i.digest, i.position, i.answer::text
   JOIN ledger.idempotency AS i USING (actor, key)
 """
 
-Result = Outcome | PreconditionFailedError | IdempotencyKeyReusedError
+Result = Outcome | NothingDone | IdempotencyKeyReusedError
 _log = structlog.get_logger(__name__)
 _answers = msgspec.json.Decoder(Answer)
 _encode = msgspec.json.Encoder().encode
@@ -122,6 +124,7 @@ class Writer:
 
         Raises:
             PreconditionFailedError: the license has another tag than `if_match` asks for.
+            EventTooLargeError: it would take an event that is larger than one may be.
             IdempotencyKeyReusedError: the key was used for another request.
             LedgerUnavailableError: the database is out of reach.
 
@@ -145,6 +148,7 @@ class Writer:
 
         Raises:
             PreconditionFailedError: the license has another tag than `if_match` asks for.
+            EventTooLargeError: it would take an event that is larger than one may be.
             LedgerUnavailableError: the database is out of reach.
 
         """
@@ -163,7 +167,7 @@ class Writer:
         plan = Plan(known, {}, self._now())
         plan.decide(submission)
         outcome = plan.settle(end)[0]
-        if isinstance(outcome, PreconditionFailedError):
+        if isinstance(outcome, NothingDone):
             raise outcome
         return outcome
 
@@ -225,7 +229,7 @@ class Writer:
         """Append what can be decided together; returns the rest of the batch."""
         plan, rest = await self._decide(connection, batch, fresh=False)
         # A request that fails its precondition may be a repeat of the one that changed the license.
-        if not any(v.failed_tag and v.submission.idempotency for v in plan.verdicts):
+        if not any(v.failed and v.submission.idempotency for v in plan.verdicts):
             stale, repeated, head = await self._send(connection, plan)
             if stale is None and repeated is None:
                 self._tell(plan, batch, head)
@@ -311,7 +315,7 @@ class Writer:
         for verdict in plan.verdicts:
             events += len(verdict.drafts)
             asked = verdict.submission.idempotency
-            if asked is not None and verdict.failed_tag is None:
+            if asked is not None and verdict.failed is None:
                 answer = msgspec.Raw(_encode(verdict.answer()))
                 requests.append(
                     AnsweredRequest(asked.actor, asked.key, asked.digest, events, answer)
@@ -361,7 +365,7 @@ class Writer:
         recorded = [
             event
             for outcome in outcomes
-            if not isinstance(outcome, PreconditionFailedError | Repeated)
+            if isinstance(outcome, Done | Refused)
             for event in outcome.recorded
         ]
         for stream, entry in plan.left.items():
