@@ -7,6 +7,7 @@ import typer
 import typer.core
 from rich.console import Console
 
+from hotslot.cli import audit_export
 from hotslot.cli.client import Client, Json, path
 from hotslot.cli.deployments import show_deployment
 from hotslot.cli.licenses import read_license, show_license, show_licenses
@@ -52,6 +53,7 @@ def add_to(app: typer.Typer) -> None:
     )
     reads(trail, ENTRIES, show_trail)(audit)
     reads(trail, "procedures", _show_procedures)(procedures)
+    audit_export.add_to(trail)
     app.add_typer(trail, name="audit")
 
 

@@ -78,14 +78,15 @@ def checked_time(value: str | None) -> str | None:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
 
 
-def _checked_as_of(value: str | None) -> str | None:
+def checked_moment(value: str | None) -> str | None:
+    """Give a position as it is, and a time as `checked_time` does. Raises `typer.BadParameter`."""
     return value if value is None or value.isdecimal() else checked_time(value)
 
 
 AsOfOption = Annotated[
     str | None,
     typer.Option(
-        "--as-of", help="As it was: a position, a time or a day.", callback=_checked_as_of
+        "--as-of", help="As it was: a position, a time or a day.", callback=checked_moment
     ),
 ]
 LicenseArgument = Annotated[
