@@ -1,10 +1,15 @@
-"""The command line runs against a stub of the server."""
+"""The command line runs against stubs of the server, or of its log."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.cli.log_stub import SIZE, LogStub, serving_log
 from tests.cli.stub import Stub, stub_server
+from tests.command_line import Ended, Hotslot
+
+Export = Callable[..., Ended]
 
 KEY = "key-for-tests-0123456789"
 
@@ -15,3 +20,20 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
         monkeypatch.setenv("HOTSLOT_URL", server.url)
         monkeypatch.setenv("HOTSLOT_KEY", KEY)
         yield server
+
+
+@pytest.fixture
+def log() -> Iterator[LogStub]:
+    log = LogStub(SIZE, signed=[300, 600])
+    with serving_log(log):
+        yield log
+
+
+@pytest.fixture
+def export(hotslot: Hotslot, log: LogStub, tmp_path: Path) -> Export:
+    def call(to: str = "export", *options: str) -> Ended:
+        place = str(tmp_path / to)
+        variables = {"HOTSLOT_URL": log.url, "HOTSLOT_KEY": KEY}
+        return hotslot("audit", "export", place, *options, **variables)
+
+    return call

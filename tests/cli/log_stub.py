@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -18,6 +19,9 @@ from projections.proofs.merkle import (
     leaf_hash,
     node_hash,
 )
+
+SIZE = 1000
+"""Of the tests' logs: three full bundles, and a partial one."""
 
 ORIGIN = "hotslot/a-log-of-tests"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -152,3 +156,24 @@ def serving_log(log: LogStub) -> Iterator[None]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def is_whole(folder: Path, log: LogStub, size: int) -> None:
+    """Whether a folder is just the export of so many leaves."""
+    origin, told, root, *_ = (folder / "checkpoint").read_text("utf-8").split("\n")
+    assert (origin, int(told), base64.b64decode(root)) == (log.origin, size, log.root(size))
+    entries = (folder / "entries.ndjson").read_bytes()
+    assert entries == b"".join(each + b"\n" for each in log.leaves[:size])
+    assert (folder / "key.vkey").read_text("utf-8") == f"{log.verifier}\n"
+    partial = sorted(path.as_posix() for path in folder.rglob("*.p/*"))
+    last = {f"{folder}/tile/{kind}/{size // 256:03}.p/{size % 256}" for kind in ("0", "entries")}
+    assert set(partial) == last | {f"{folder}/tile/1/000.p/{size // 256}"}
+    for path in (path for path in (folder / "tile").rglob("*") if path.is_file()):
+        assert path.read_bytes() == log.answer(path.relative_to(folder).as_posix(), {})[1]
+    assert {path.name for path in folder.iterdir()} == {
+        "checkpoint",
+        "entries.ndjson",
+        "key.vkey",
+        "README.md",
+        "tile",
+    }
