@@ -12,6 +12,7 @@ import pytest
 import structlog
 from psycopg.conninfo import make_conninfo
 
+from hotslot.checkpoints import schema as checkpoints
 from hotslot.cli.main import run
 from hotslot.leases import schema as leases
 from hotslot.ledger import schema
@@ -79,6 +80,7 @@ def template(postgres: str) -> str:
     dsn = _database(postgres, "hotslot_template")
     schema.install(dsn)
     leases.install(dsn)
+    checkpoints.install(dsn)
     install(dsn)
     return "hotslot_template"
 
@@ -124,7 +126,8 @@ def unique() -> Callable[[str], str]:
 
 def _create(postgres: str, name: str, template: str = "template1") -> None:
     with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # Copying files takes half the time of writing them to the log, the default.
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
 
 
 def _database(postgres: str, name: str) -> str:

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ import httpx
 ADMIN_KEY = "an-admin-key-that-only-tests-use"
 START_LIMIT = 60
 """Seconds that a server may take to say where it listens."""
+
+# One folder for all: a server that is started again on its database needs the key that has signed.
+_LOG_KEYS = tempfile.TemporaryDirectory(prefix="log-keys-")
 
 _LISTENS = re.compile(r"Hotslot listens on (http://\S+)")
 
@@ -34,7 +38,12 @@ class Server:
         variables = {
             name: value for name, value in os.environ.items() if not name.startswith("HOTSLOT_")
         }
-        variables |= {"HOTSLOT_ADMIN_KEY": ADMIN_KEY, "HOTSLOT_PORT": str(port), **env}
+        variables |= {
+            "HOTSLOT_ADMIN_KEY": ADMIN_KEY,
+            "HOTSLOT_PORT": str(port),
+            "HOTSLOT_LOG_KEYS": _LOG_KEYS.name,
+            **env,
+        }
         if dsn is not None:
             variables["HOTSLOT_DATABASE_URL"] = dsn
         self._log = log.open("ab") if log else None

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
+_ORIGIN = re.compile(r"[\x21-\x2a\x2c-\x7e]{1,255}")
 
 
 class Settings(BaseSettings):
@@ -28,8 +29,8 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(
         default=Path(".hotslot"),
-        description="Where the embedded PostgreSQL keeps its files, and signing keys lie unless "
-        "told otherwise.",
+        description="Where the embedded PostgreSQL keeps its files, and signing keys and log keys "
+        "lie unless told otherwise.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes any.")
@@ -56,6 +57,22 @@ class Settings(BaseSettings):
         "of PEM files, or one such file. Unset, only files that this server signed are.",
     )
 
+    log_keys: Path | None = Field(
+        default=None,
+        description="Folder of the keys that sign checkpoints of the ledger, for auditors; the "
+        "first is made when there is none. Unset, it is `log-keys` in the data directory.",
+    )
+    log_origin: str | None = Field(
+        default=None,
+        description="Name of the ledger in its checkpoints, best the address under which auditors "
+        "reach it, without https://. Unset, it is `hotslot/` and the ledger's UUID.",
+    )
+
+    @property
+    def log_keys_path(self) -> Path:
+        """Where the keys that sign checkpoints are."""
+        return self.log_keys or self.data_dir / "log-keys"
+
     @property
     def signing_keys_path(self) -> Path:
         """Where the signing keys are, or will be once the first is made."""
@@ -74,6 +91,15 @@ class Settings(BaseSettings):
                     "and percent-encode what is special in the password"
                 ) from None
         return url
+
+    @field_validator("log_origin")
+    @classmethod
+    def _names_a_key(cls, origin: str | None) -> str | None:
+        if origin is not None and not _ORIGIN.fullmatch(origin):
+            raise ValueError(
+                "an origin has at most 255 visible ASCII characters, without spaces and plus signs"
+            )
+        return origin
 
     @field_validator("admin_key")
     @classmethod

@@ -21,15 +21,21 @@ from hotslot.api.routes import (
     leases,
     license_files,
     licenses,
+    log,
     operations,
+    proofs,
     signing_keys,
 )
+from hotslot.checkpoints.keys import LogKeys
 
 
-def create_app(dsn: str, files: LicenseFiles | None = None) -> FastAPI:
+def create_app(
+    dsn: str, files: LicenseFiles | None = None, log_keys: LogKeys | None = None
+) -> FastAPI:
     """The app on a database that is installed, with followers at work elsewhere.
 
-    Without `files` it has no keys: it makes no license file and accepts none.
+    Without `files` it has no keys: it makes no license file and accepts none. Without `log_keys`
+    it signs no checkpoint.
     """
 
     @contextlib.asynccontextmanager
@@ -45,13 +51,15 @@ def create_app(dsn: str, files: LicenseFiles | None = None) -> FastAPI:
     app = FastAPIOffline(title="Hotslot", version=__version__, lifespan=lifespan, redoc_url=None)
     # A path with a slash too many is none of ours: 404, and no redirect to a guessed host.
     app.router.redirect_slashes = False
-    app.state.backend = Backend(dsn, files or LicenseFiles())
+    app.state.backend = Backend(dsn, files or LicenseFiles(), log_keys or LogKeys())
     for resource in (
         operations,
         keys,
         signing_keys,
         activation_server,
         audit,
+        proofs,
+        log,
         failovers,
         licenses,
         license_files,

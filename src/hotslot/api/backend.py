@@ -18,8 +18,12 @@ from starlette.requests import Request
 from hotslot.api.freshness import Freshness
 from hotslot.api.keyring import Keyring
 from hotslot.api.license_files import LicenseFiles
+from hotslot.api.metrics import LOG_CONTRADICTIONS
 from hotslot.api.trail_reads import TrailReads
 from hotslot.api.view_cache import ViewCache
+from hotslot.checkpoints.keys import LogKeys
+from hotslot.checkpoints.signer import Signer
+from hotslot.checkpoints.store import last
 from hotslot.domain.events import Recorded, license_stream
 from hotslot.domain.license import License
 from hotslot.leases.desk import Desk
@@ -47,6 +51,9 @@ for more than a second."""
 START_LIMIT_SECONDS = 15.0
 """So long a process that starts waits for the database."""
 
+CHECKPOINT_PATIENCE_SECONDS = 3.0
+"""A proof waits so long for a checkpoint that covers it: they are signed every 2 s."""
+
 # The refusals of late, and the last event, which tells the time of the record.
 READ_OF_LATE = """
 SELECT position, stream, version, type, state::text FROM ledger.events
@@ -67,7 +74,7 @@ def utc_now() -> datetime:
 class Backend:
     """What the routes use. Lives as long as the process serves."""
 
-    def __init__(self, dsn: str, license_files: LicenseFiles) -> None:
+    def __init__(self, dsn: str, license_files: LicenseFiles, log_keys: LogKeys) -> None:
         self.license_files = license_files
         self.pool: Pool = AsyncConnectionPool(
             dsn,
@@ -82,6 +89,10 @@ class Backend:
         self.keyring = Keyring()
         self.slots = Freshness("slots", self._ask_followers)
         self.trail = Freshness("trail", self._ask_followers)
+        self.tree = Freshness("proofs", self._ask_followers)
+        self.checkpoints = Freshness(
+            "checkpoints", self._ask_followers, CHECKPOINT_PATIENCE_SECONDS
+        )
         self.trail_reads = TrailReads()
         self.license_views: ViewCache[LicenseView] = ViewCache()
         self.deployment_views: ViewCache[DeploymentView] = ViewCache()
@@ -102,6 +113,8 @@ class Backend:
         )
         self.leases = Desk(dsn, self._cache, clock=utc_now)
         self.sightings = Sightings(self.pool)
+        self.log_keys = log_keys
+        self.signer = Signer(self.pool, log_keys, contradicted=LOG_CONTRADICTIONS.inc)
         self.lease_signers = Signers(license_files.signing_key)
 
     @property
@@ -117,6 +130,7 @@ class Backend:
             self.tail.run(),
             self.writer.run(),
             self.leases.run(),
+            self.signer.run(),
             keep_house(self.pool, lambda: self._cache.forget_old_refusals(utc_now())),
         )
         tasks = [asyncio.create_task(each) for each in work]
@@ -142,8 +156,10 @@ class Backend:
                 self._cache.note(mapper.decode(*row))
 
     async def _look_at_projections(self, connection: AsyncConnection[Any]) -> None:
-        for freshness in (self.slots, self.trail):
+        for freshness in (self.slots, self.trail, self.tree):
             freshness.reach(await projection_position(connection, freshness.projection))
+        if (signed := await last(connection)) is not None:
+            self.checkpoints.reach(signed.size)
 
     def _committed(self, head_before: int, recorded: Sequence[Recorded]) -> None:
         if not self.tail.take_in(head_before, recorded):
@@ -158,9 +174,11 @@ class Backend:
 
     def _projected(self, payload: str) -> None:
         name, _, position = payload.partition(":")
-        for freshness in (self.slots, self.trail):
+        for freshness in (self.slots, self.trail, self.tree, self.checkpoints):
             if freshness.projection == name:
                 freshness.reach(int(position))
+        if name == self.tree.projection:
+            self.signer.wake()
 
     def _ask_followers(self, position: int) -> None:
         """Have the followers come to a position at once, instead of gathering what else comes."""

@@ -33,6 +33,8 @@ _SHAPES = (
     shapes.SigningKeys,
     shapes.WebKeys,
     shapes.Entries,
+    shapes.InclusionProof,
+    shapes.ConsistencyProof,
     Procedures,
     Failovers,
     shapes.Problem,
@@ -148,6 +150,34 @@ def _without_credential(responses: dict[int | str, dict[str, Any]]) -> dict[str,
         "openapi_extra": {"security": []},
         "response_model": None,
     }
+
+
+def public_text(media_type: str, what: str, *, missing: bool = False) -> dict[str, Any]:
+    """The documentation of a read of a text that takes no credential; `missing` if it can be."""
+    errors = (404, 413, 422, 503) if missing else (413, 503)
+    return _without_credential(_content(media_type, what, errors))
+
+
+def tile_bytes(what: str) -> dict[str, Any]:
+    """The documentation of a read of bytes that never change."""
+    return {
+        "responses": _content("application/octet-stream", what, (*READ_ERRORS, 404)),
+        "response_class": Response,
+        "response_model": None,
+    }
+
+
+def proving(shape: type, text_type: str) -> dict[str, Any]:
+    """The documentation of a proof, which comes as JSON or as a text of its own form."""
+    responses = _responses(shape, 200, (*READ_ERRORS, 404))
+    responses[200]["content"] |= {text_type: {"schema": {"type": "string"}}}
+    return {"responses": responses, "response_class": Response, "response_model": None}
+
+
+def _content(media_type: str, what: str, errors: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+    responses: dict[int | str, dict[str, Any]] = {code: _error(code) for code in errors}
+    content = {media_type: {"schema": {"type": "string"}}}
+    return {**responses, 200: {"description": what, "content": content}}
 
 
 def reading(shape: type, errors: Iterable[int]) -> dict[str, Any]:

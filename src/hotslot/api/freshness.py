@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hotslot.domain.events import Recorded
 
 PATIENCE_SECONDS = 1.0
-"""A read waits so long for a projection, and then answers 503."""
+"""A read waits so long for a projection unless told otherwise, and then answers 503."""
 
 _REMEMBERED = 4096
 """Streams whose last event is remembered before those that were reached are dropped."""
@@ -26,10 +26,19 @@ class ProjectionBehindError(Exception):
 class Freshness:
     """Follows the progress of one projection."""
 
-    def __init__(self, projection: str, ask_for: Callable[[int], None]) -> None:
-        """`ask_for` is called with a position that a read waits for: followers take their time."""
+    def __init__(
+        self,
+        projection: str,
+        ask_for: Callable[[int], None],
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        """`ask_for` is called with a position that a read waits for: followers take their time.
+
+        `patience` is for how many seconds it waits.
+        """
         self.projection = projection
         self._ask_for = ask_for
+        self._patience = patience
         self.reached = 0
         self._last_events: dict[str, int] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -61,7 +70,7 @@ class Freshness:
         """Wait until the projection shows the last known event of a stream.
 
         Raises:
-            ProjectionBehindError: it did not within PATIENCE_SECONDS.
+            ProjectionBehindError: it did not in time.
 
         """
         last = self._last_events.get(stream, 0)
@@ -72,7 +81,7 @@ class Freshness:
         """Wait until the projection has come to a position.
 
         Raises:
-            ProjectionBehindError: it has not within PATIENCE_SECONDS.
+            ProjectionBehindError: it has not in time.
 
         """
         if position <= self.reached:
@@ -82,6 +91,6 @@ class Freshness:
         heapq.heappush(self._waiting, (position, self._order, future))
         self._ask_for(position)
         try:
-            await asyncio.wait_for(future, PATIENCE_SECONDS)
+            await asyncio.wait_for(future, self._patience)
         except TimeoutError:
             raise ProjectionBehindError(self.projection, self.reached, position) from None

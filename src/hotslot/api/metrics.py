@@ -36,6 +36,22 @@ PROJECTION_POSITION = Gauge(
     ["projection"],
     registry=REGISTRY,
 )
+LOG_SIZE = Gauge(
+    "hotslot_log_size", "Entries in the Merkle tree, as far as known here.", registry=REGISTRY
+)
+CHECKPOINT_SIZE = Gauge(
+    "hotslot_log_checkpoint_size", "Entries that the last checkpoint is over.", registry=REGISTRY
+)
+CHECKPOINT_AGE = Gauge(
+    "hotslot_log_checkpoint_age_seconds",
+    "Time since the last checkpoint was signed, or since this process began to wait for the first.",
+    registry=REGISTRY,
+)
+LOG_CONTRADICTIONS = Counter(
+    "hotslot_log_contradictions_total",
+    "How often this process found the ledger or its tree not to be what was signed.",
+    registry=REGISTRY,
+)
 REQUESTS = Histogram(
     "hotslot_http_request_duration_seconds",
     "Time to answer a request.",

@@ -14,6 +14,7 @@ from hotslot.domain.times import write_time
 Time = Annotated[
     str, Meta(description="RFC 3339, UTC, microseconds.", extra_json_schema={"format": "date-time"})
 ]
+Hash = Annotated[str, Meta(description="A SHA-256 in base64.")]
 Position = Annotated[int, Meta(description="A place in the one order of the ledger.")]
 
 
@@ -316,6 +317,25 @@ class Entries(Struct):
 
     entries: list[Entry]
     next: str | None
+
+
+class InclusionProof(Struct):
+    """What proves that an entry is in the record, with the entry itself and a checkpoint."""
+
+    index: int
+    leaf_hash: Hash
+    size: Annotated[int, Meta(description="Entries that the checkpoint is over.")]
+    hashes: list[Hash]
+    checkpoint: Annotated[str, Meta(description="A signed note.")]
+    entry: Annotated[str, Meta(description="The leaf: its bytes in UTF-8 are what is hashed.")]
+
+
+class ConsistencyProof(Struct, rename={"from_": "from"}):
+    """What proves that the record of one size began as that of a smaller one."""
+
+    from_: int
+    to: int
+    hashes: list[Hash]
 
 
 class Problem(Struct, kw_only=True, omit_defaults=True):

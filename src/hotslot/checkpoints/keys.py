@@ -24,8 +24,10 @@ class LogKeyError(Exception):
 class LogKeys:
     """The folder of the log's keys. It is read at each use: a rotation needs no restart."""
 
-    def __init__(self, path: Path) -> None:
-        self._folder = KeyFolder(path, required=True)
+    def __init__(self, path: Path | None = None, origin: str | None = None) -> None:
+        """Without a path there are no keys. `origin` None is the ledger's own."""
+        self.origin = origin
+        self._folder = None if path is None else KeyFolder(path, required=True)
 
     async def signing(self) -> SigningKey:
         """The key that signs now.
@@ -34,7 +36,7 @@ class LogKeys:
             LogKeyError: there is none, or it can't be read.
 
         """
-        return await asyncio.to_thread(_signing, self._folder)
+        return await asyncio.to_thread(_signing, self._found())
 
     async def verifiers(self, origin: str) -> list[Verifier]:
         """The public keys of all that are not revoked, the newest first.
@@ -43,7 +45,12 @@ class LogKeys:
             LogKeyError: they can't be read.
 
         """
-        return await asyncio.to_thread(_verifiers, self._folder, origin)
+        return await asyncio.to_thread(_verifiers, self._found(), origin)
+
+    def _found(self) -> KeyFolder:
+        if self._folder is None:
+            raise LogKeyError("This process was given no keys of the log.")
+        return self._folder
 
 
 def ensure_key(dsn: str, path: Path, origin: str | None) -> Verifier | None:

@@ -48,7 +48,6 @@ class Signer:
         self,
         pool: AsyncConnectionPool[AsyncConnection[Any]],
         keys: LogKeys,
-        origin: str | None = None,
         *,
         contradicted: Callable[[], None] = lambda: None,
         growing: float = GROWING_SECONDS,
@@ -56,11 +55,11 @@ class Signer:
     ) -> None:
         """`contradicted` is called whenever the ledger turns out not to be what was signed.
 
-        `origin` None is the ledger's own; `growing` and `idle` are in seconds.
+        `growing` and `idle` are in seconds.
         """
         self._pool = pool
         self._keys = keys
-        self._origin = origin
+        self._origin = keys.origin
         self._contradicted = contradicted
         self._growing = growing
         self._idle = idle

@@ -25,6 +25,8 @@ def serve(
     pg_bin: Annotated[Path | None, _option("pg_bin")] = None,
     signing_keys: Annotated[Path | None, _option("signing_keys")] = None,
     trusted_keys: Annotated[Path | None, _option("trusted_keys")] = None,
+    log_keys: Annotated[Path | None, _option("log_keys")] = None,
+    log_origin: Annotated[str | None, _option("log_origin")] = None,
 ) -> None:
     """Run the server until Ctrl-C. Options stand for the HOTSLOT_ variables of the same name."""
     settings = server_settings(
@@ -37,6 +39,8 @@ def serve(
         pg_bin=pg_bin,
         signing_keys=signing_keys,
         trusted_keys=trusted_keys,
+        log_keys=log_keys,
+        log_origin=log_origin,
     )
     # What serves is loaded only by who serves: the other commands start in half the time.
     from hotslot.cli.server import ServerError, run

@@ -20,6 +20,8 @@ from hotslot.api.app import create_app
 from hotslot.api.bootstrap import ensure_admin_key
 from hotslot.api.license_files import LicenseFiles
 from hotslot.api.worker import environment_for_workers
+from hotslot.checkpoints import schema as checkpoints
+from hotslot.checkpoints.keys import LogKeyError, LogKeys, ensure_key
 from hotslot.cli.followers import FollowerProcess
 from hotslot.cli.listening import address, listening
 from hotslot.leases import schema as leases
@@ -97,12 +99,27 @@ def _check_keys(settings: Settings) -> None:
 def _prepare(dsn: str, settings: Settings) -> None:
     schema.install(dsn)
     leases.install(dsn)
+    checkpoints.install(dsn)
     install(dsn)
+    _ensure_log_key(dsn, settings)
     wanted = settings.admin_key
     made = ensure_admin_key(dsn, None if wanted is None else wanted.get_secret_value())
     if made is not None:
         typer.echo(
             f"No admin key was there, so one was made. It is shown this once:\n\n    {made}\n"
+        )
+
+
+def _ensure_log_key(dsn: str, settings: Settings) -> None:
+    try:
+        made = ensure_key(dsn, settings.log_keys_path, settings.log_origin)
+    except LogKeyError as error:
+        raise ServerError(f"HOTSLOT_LOG_KEYS: {error}") from None
+    if made is not None:
+        typer.echo(
+            "A key that signs checkpoints of the ledger was made, in "
+            f"{settings.log_keys_path}. Keep a copy of that folder apart from the database. "
+            f"Auditors verify with this key, which `hotslot audit key` shows:\n\n    {made}\n"
         )
 
 
@@ -139,7 +156,8 @@ def _application(settings: Settings, dsn: str) -> str | FastAPI:
     """The app, or for workers, which each make it for themselves, where to find it."""
     if settings.workers > 1:
         return "hotslot.api.worker:create_worker"
-    return create_app(dsn, LicenseFiles(settings.signing_keys_path, settings.trusted_keys))
+    files = LicenseFiles(settings.signing_keys_path, settings.trusted_keys)
+    return create_app(dsn, files, LogKeys(settings.log_keys_path, settings.log_origin))
 
 
 def _announce(settings: Settings, listener: socket.socket, followers: FollowerProcess) -> None:

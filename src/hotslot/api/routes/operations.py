@@ -49,6 +49,9 @@ async def show_metrics(request: Request) -> Response:
     """Metrics in the text format of Prometheus, of the process that answers."""
     backend = backend_of(request)
     metrics.LEDGER_POSITION.set(backend.known_position)
-    for freshness in (backend.slots, backend.trail):
+    metrics.LOG_SIZE.set(backend.tree.reached)
+    metrics.CHECKPOINT_SIZE.set(backend.signer.last.size if backend.signer.last else 0)
+    metrics.CHECKPOINT_AGE.set(backend.signer.age)
+    for freshness in (backend.slots, backend.trail, backend.tree):
         metrics.PROJECTION_POSITION.labels(freshness.projection).set(freshness.reached)
     return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
