@@ -66,8 +66,10 @@ async def changes(
     return Page(found, None if page.next is None else f"{AFTER}.{page.next}")
 
 
-async def steps(connection: AsyncConnection[Any], moments: Sequence[tuple[str, int]]) -> list[Step]:
-    """The state of each license at its position; the license has to have been there by then."""
+async def steps(
+    connection: AsyncConnection[Any], moments: Sequence[tuple[str, int]]
+) -> dict[int, Step]:
+    """The state of a license at each position; none where it had not been issued by then."""
     rows = await fetch(
         connection,
         statements.STEPS,
@@ -77,7 +79,7 @@ async def steps(connection: AsyncConnection[Any], moments: Sequence[tuple[str, i
             "named": statements.ACTIVE_NAMED,
         },
     )
-    return [_step(*row) for row in rows]
+    return {at: _step(*row) for at, *row in rows}
 
 
 def _step(*row: Any) -> Step:

@@ -183,12 +183,10 @@ ACTIVE_OF_STEP = SEATS_AT.format(
     seat="0", license="l.license", role="'active'", at="l.at", wanted="least(s.used, %(named)s)"
 )
 STEPS = f"""
-SELECT l.license, s.slots, s.expires_at, s.suspended, s.revoked, s.term, s.used, s.backup_count,
-       s.position,
+SELECT l.at, l.license, s.slots, s.expires_at, s.suspended, s.revoked, s.term, s.used,
+       s.backup_count, s.position,
        ({ACTIVE_OF_STEP}
         SELECT json_agg(t.deployment ORDER BY t.from_position)::text FROM walk AS t WHERE t.held)
-  FROM unnest(%(licenses)s::text[], %(positions)s::bigint[]) WITH ORDINALITY
-       AS l (license, at, number)
+  FROM unnest(%(licenses)s::text[], %(positions)s::bigint[]) AS l (license, at)
   {STATE_OF_STEP}
- ORDER BY l.number
 """  # noqa: S608 - made of the constants above

@@ -18,25 +18,27 @@ MOST_REFUSALS = 10
 
 # Nominations, newest first. Each is joined with the first confirmation that came of either side
 # after it, with the last lease of the former's lost role, and with the refusals before it. As in
-# the trail's other reads, a deployment is found in two arms.
+# the trail's other reads, a deployment is found in two arms. As of an earlier moment, what was
+# confirmed later is not known yet, nor that someone stood down later.
 FAILOVERS = """
 SELECT n.index, n.position, e.stream, e.version, e.type, e.state::text,
        took_over.at, took_over.term, took_over.license,
        stood_down.at, stood_down.term, stood_down.license,
-       lease.processes_until, lease.stood_down_at,
-       clock_timestamp(), refusals.states
+       lease.processes_until,
+       CASE WHEN lease.stood_down_at > %(at)s::timestamptz THEN NULL ELSE lease.stood_down_at END,
+       coalesce(%(at)s::timestamptz, clock_timestamp()), refusals.states
   FROM (SELECT * FROM ({arms}) AS a ORDER BY index DESC LIMIT %(limit)s) AS n
   JOIN ledger.events AS e USING (position)
   LEFT JOIN LATERAL (
         SELECT c.at, c.license, (s.state -> 'data' ->> 'term')::bigint AS term
           FROM trail.entries AS c JOIN ledger.events AS s USING (position)
-         WHERE c.deployment = n.deployment AND c.index > n.index
+         WHERE c.deployment = n.deployment AND c.index > n.index AND c.index < %(as_of)s
            AND c.type = 'deployment.took-over'
          ORDER BY c.index LIMIT 1) AS took_over ON true
   LEFT JOIN LATERAL (
         SELECT c.at, c.license, (s.state -> 'data' ->> 'term')::bigint AS term
           FROM trail.entries AS c JOIN ledger.events AS s USING (position)
-         WHERE c.deployment = n.other_deployment AND c.index > n.index
+         WHERE c.deployment = n.other_deployment AND c.index > n.index AND c.index < %(as_of)s
            AND c.type = 'deployment.stood-down'
          ORDER BY c.index LIMIT 1) AS stood_down ON true
   LEFT JOIN leases.leases AS lease
@@ -59,6 +61,7 @@ ARM = """
 # What each filter asks of a nomination.
 CONDITIONS: dict[str, LiteralString] = {
     "cursor": "index <= %(cursor)s",
+    "as_of": "index < %(as_of)s",
     "license": "license = %(license)s",
     "customer": "customer = %(customer)s",
     "since": "at >= %(since)s",
@@ -124,12 +127,15 @@ async def failovers(
     customer: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    as_of: int | None = None,
+    at: datetime | None = None,
     cursor: str | None = None,
     limit: int = 100,
 ) -> Page[Failover]:
     """The nominations that all given filters let through, newest first.
 
-    `deployment` finds those that it took over in, and those in which it was replaced.
+    `deployment` finds those that it took over in, and those in which it was replaced. They are told
+    as they were known at the position `as_of`, which was at the time `at`; None is now.
 
     Raises:
         InvalidCursorError: the cursor is none that this list gave.
@@ -137,6 +143,7 @@ async def failovers(
     """
     filters = {
         "cursor": number(cursor) if cursor else NOW,
+        "as_of": NOW if as_of is None else as_of,
         "license": license_id,
         "customer": customer,
         "since": since,
@@ -152,6 +159,7 @@ async def failovers(
         {
             **given,
             "deployment": deployment,
+            "at": at,
             "before": REFUSALS_BEFORE,
             "refusals": MOST_REFUSALS,
             "limit": limit + 1,

@@ -22,9 +22,11 @@ SELECT t.index, t.position, t.type, t.license, t.deployment, t.outcome,
 """
 ARM = "(SELECT * FROM trail.entries WHERE {conditions} ORDER BY index LIMIT %(limit)s)"
 
-# What each filter asks of an entry.
+# What each filter asks of an entry. Positions count from 1 without gaps, and indexes from 0.
 CONDITIONS = {
     "cursor": "index >= %(cursor)s",
+    "first": "index >= %(first)s - 1",
+    "as_of": "index < %(as_of)s",
     "license": "license = %(license)s",
     "customer": "customer = %(customer)s",
     "actor": "actor_id = %(actor)s",
@@ -55,10 +57,19 @@ PROCEDURES_ARM = (
 # What each filter asks of a procedure.
 PROCEDURE_CONDITIONS = {
     "cursor": "ended >= %(cursor)s",
+    "as_of": "ended < %(as_of)s",
     "license": "license = %(license)s",
     "customer": "customer = %(customer)s",
 }
 FORMER_DEPLOYMENT = "former = %(deployment)s"
+
+# How many entries a license has between two positions, as far as they are counted.
+ENTRIES_BETWEEN = """
+SELECT count(*) FROM (
+    SELECT FROM trail.entries
+     WHERE license = %(license)s AND index >= %(after)s AND index < %(last)s
+     LIMIT %(most)s) AS e
+"""
 
 # The last event that happened by a time. Writers in several processes decide a moment before they
 # get their position, so that neighbors may be swapped in time: the events of the seconds before
@@ -139,6 +150,8 @@ async def entries(
     since: datetime | None = None,
     until: datetime | None = None,
     customer: str | None = None,
+    first: int | None = None,
+    as_of: int | None = None,
     cursor: str | None = None,
     limit: int = 100,
 ) -> Page[Entry]:
@@ -146,7 +159,7 @@ async def entries(
 
     `actor` is an id, or `kind:id`; `deployment` also finds the nominations that replaced it;
     `customer` lets through what concerns that customer's licenses; `since` and `until` are
-    inclusive.
+    inclusive times, and `first` and `as_of` positions.
 
     Raises:
         InvalidCursorError: the cursor is none that this list gave.
@@ -156,6 +169,8 @@ async def entries(
     has_kind = kind in ACTOR_KINDS and id_ != ""
     filters = {
         "cursor": number(cursor) if cursor else None,
+        "first": first,
+        "as_of": as_of,
         "license": license_id,
         "customer": customer,
         "actor": id_ if has_kind else actor,
@@ -179,13 +194,15 @@ async def procedures(
     license_id: str | None = None,
     deployment: str | None = None,
     customer: str | None = None,
+    as_of: int | None = None,
     cursor: str | None = None,
     limit: int = 100,
 ) -> Page[Procedure]:
     """The procedures that all given filters let through, in the order in which they ended.
 
     `deployment` finds those that it took over in, and those in which it was the former one;
-    `customer` lets through those on that customer's licenses.
+    `customer` lets through those on that customer's licenses, and `as_of` those that had ended by
+    that position.
 
     Raises:
         InvalidCursorError: the cursor is none that this list gave.
@@ -193,6 +210,7 @@ async def procedures(
     """
     filters = {
         "cursor": number(cursor) if cursor else None,
+        "as_of": as_of,
         "license": license_id,
         "customer": customer,
     }
@@ -209,6 +227,15 @@ async def procedures(
     found = [_procedure(*entries) for entries in zip(steps, steps, steps, strict=True)]
     following = str(found[limit].entries[-1].index) if len(found) > limit else None
     return Page(found[:limit], following)
+
+
+async def entries_between(
+    connection: AsyncConnection[Any], license_id: str, *, after: int, last: int, most: int
+) -> int:
+    """How many entries concern a license after a position and up to another; `most` at most."""
+    asked = {"license": license_id, "after": after, "last": last, "most": most}
+    ((count,),) = await fetch(connection, ENTRIES_BETWEEN, asked)
+    return int(count)
 
 
 async def position_at(connection: AsyncConnection[Any], at: datetime) -> int:

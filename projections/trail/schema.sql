@@ -2,7 +2,7 @@
 -- one. It holds what is searched for; the events themselves stay in ledger.events alone.
 
 CREATE TABLE entries (
-    index            bigint PRIMARY KEY,  -- dense, from 0; positions may have gaps
+    index            bigint PRIMARY KEY,  -- dense, from 0: one less than the position
     position         bigint NOT NULL,
     at               timestamptz NOT NULL,
     type             text COLLATE "C" NOT NULL,

@@ -34,7 +34,7 @@ LICENSE: dict[str, Any] = {
     "as_of": (None, int),
 }
 ISSUED = {**LICENSE, "activation_key": str}
-LICENSES = {"licenses": [LICENSE], "next": (None, str)}
+LICENSES = {"licenses": [LICENSE], "next": (None, str), "as_of": (None, int)}
 CAPABILITIES = {
     "process": bool,
     "engines.download": bool,
@@ -75,6 +75,7 @@ HOLDERS = {
         }
     ],
     "next": (None, str),
+    "as_of": (None, int),
 }
 _MOMENT = {"position": int, "at": TIME, "type": re.compile(r"license\.[a-z-]+")}
 TENURES = {
@@ -91,6 +92,7 @@ TENURES = {
         }
     ],
     "next": (None, str),
+    "as_of": (None, int),
 }
 KEY = {
     "id": str,
@@ -101,7 +103,7 @@ KEY = {
     "revoked_at": (None, TIME),
 }
 CREATED_KEY = {**KEY, "key": str}
-KEYS = {"keys": [KEY], "next": (None, str)}
+KEYS = {"keys": [KEY], "next": (None, str), "as_of": (None, int)}
 SIGNING_KEYS = {
     "keys": [
         {
@@ -140,7 +142,41 @@ ENTRY = {
     "stream": str,
     "stream_version": int,
 }
-ENTRIES = {"entries": [ENTRY], "next": (None, str)}
+ENTRIES = {"entries": [ENTRY], "next": (None, str), "as_of": (None, int)}
+LICENSE_AFTER = {
+    "license": str,
+    "status": LICENSE["status"],
+    "expires_at": (None, TIME),
+    "term": int,
+    "slots": LICENSE["slots"],
+    "active": [str],
+    "backup_count": int,
+}
+REPLAY = {
+    "steps": [{"entry": ENTRY, "after": (None, LICENSE_AFTER)}],
+    "next": (None, str),
+    "from": int,
+    "to": int,
+}
+_ROLE_HELD = {
+    "role": ROLE,
+    "mode": MODE,
+    "since": TIME,
+    "position": int,
+    "standby_for": (None, str),
+}
+DIFFERENCE = {
+    "license": str,
+    "from": int,
+    "to": int,
+    "before": (None, LICENSE),
+    "after": LICENSE,
+    "changes": [{"field": str, "before": (None, int, str), "after": (None, int, str)}],
+    "deployments": [{"deployment": str, "before": (None, _ROLE_HELD), "after": (None, _ROLE_HELD)}],
+    "entries": int,
+    "more_entries": bool,
+    "next": (None, str),
+}
 PROBLEM = {
     "type": str,
     "title": str,

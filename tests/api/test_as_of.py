@@ -15,24 +15,46 @@ class Moment:
 
     def __init__(self, api: Caller, lic: str, deployments: tuple[str, ...], position: int) -> None:
         self.position = position
-        self.said = everything(api, lic, deployments)
+        self.slots = slots(api, lic, deployments)
+        self.record = record(api, lic)
 
 
-def everything(api: Caller, lic: str, deployments: tuple[str, ...], **asked: Any) -> list[Any]:
+def slots(api: Caller, lic: str, deployments: tuple[str, ...], **asked: Any) -> list[Any]:
+    """Who holds what, and who did."""
+    of_customer = {"customer": f"customer of {lic}", **asked}
     said = [
         api.license(lic, **asked),
         *(api.deployment(d, **asked) for d in deployments),
         api.holders(lic, **asked),
         api.holders(lic, role="backup", **asked),
+        api.tenures(lic, **asked),
+        done(api.http.get("/v1/licenses", params=of_customer)),
+        done(api.http.get("/v1/licenses", params={**of_customer, "status": "valid"})),
     ]
-    return [{k: v for k, v in each.items() if k != "as_of"} for each in said]
+    return [without_as_of(each) for each in said]
+
+
+def record(api: Caller, lic: str, **asked: Any) -> list[Any]:
+    """What the trail says, and which keys there are."""
+    paths = ("/v1/audit", "/v1/audit/procedures", "/v1/failovers")
+    said = [done(api.http.get(path, params={"license": lic, **asked})) for path in paths]
+    said.append(done(api.http.get("/v1/keys", params={"limit": 1000, **asked})))
+    return [without_as_of(each) for each in said]
+
+
+def without_as_of(said: Any) -> Any:
+    """What was said, without the position that it was as of."""
+    if isinstance(said, dict):
+        return {name: without_as_of(each) for name, each in said.items() if name != "as_of"}
+    return [without_as_of(each) for each in said] if isinstance(said, list) else said
 
 
 @pytest.fixture(scope="module")
 def story(api: Caller) -> tuple[str, tuple[str, ...], list[Moment]]:
     """A license's whole life, with what was said after each step of it."""
-    issued = api.issue(slots=2)
-    lic = done(issued, 201)["id"]
+    lic = "the-story"
+    issued = api.issue(id=lic, slots=2, customer=f"customer of {lic}")
+    done(issued, 201)
     names = tuple(f"{name}@{lic}" for name in "abcd")
     a, b, c, d = names
     steps: list[Step] = [
@@ -51,13 +73,16 @@ def story(api: Caller) -> tuple[str, tuple[str, ...], list[Moment]]:
         lambda: api.change(lic, "renewal", expires_at="2020-01-01T00:00:00Z"),
         lambda: api.change(lic, "renewal", expires_at="2999-01-01T00:00:00Z"),
         lambda: api.register(c, lic, standby_for=d),
+        lambda: api.issue(id=f"{lic}-2", customer=f"customer of {lic}"),
+        lambda: api.key("auditor", id=f"{lic}-key"),
+        lambda: api.http.delete(f"/v1/keys/{lic}-key"),
         lambda: api.change(lic, "revocation"),
         lambda: api.deactivate(a),
     ]
     moments = [Moment(api, lic, names, position_of(issued))]
     for step in steps:
         answer = step()
-        done(answer)
+        assert answer.is_success, answer.text
         moments.append(Moment(api, lic, names, position_of(answer)))
     return lic, names, moments
 
@@ -65,14 +90,16 @@ def story(api: Caller) -> tuple[str, tuple[str, ...], list[Moment]]:
 def test_as_of_every_position(api: Caller, story: tuple[str, tuple[str, ...], list[Moment]]):
     lic, names, moments = story
     for moment in moments:
-        assert everything(api, lic, names, as_of=moment.position) == moment.said
+        assert slots(api, lic, names, as_of=moment.position) == moment.slots
+        assert record(api, lic, as_of=moment.position) == moment.record
 
 
 def test_as_of_every_time(api: Caller, story: tuple[str, tuple[str, ...], list[Moment]]):
     lic, names, moments = story
-    times = {entry["position"]: entry["at"] for entry in api.trail(license=lic)}
+    times = {entry["position"]: entry["at"] for entry in api.trail()}
     for moment in moments:
-        assert everything(api, lic, names, as_of=times[moment.position]) == moment.said
+        assert slots(api, lic, names, as_of=times[moment.position]) == moment.slots
+        assert record(api, lic, as_of=times[moment.position]) == moment.record
 
 
 def test_a_step_shows_at_its_first_event_as_a_whole(
@@ -83,7 +110,7 @@ def test_a_step_shows_at_its_first_event_as_a_whole(
     before, after = moments[3], moments[4]
     assert after.position - before.position == 3
     for position in range(before.position + 1, after.position + 1):
-        assert everything(api, lic, names, as_of=position) == after.said
+        assert slots(api, lic, names, as_of=position) == after.slots
 
 
 def test_the_answer_says_which_position_a_time_is(
@@ -101,7 +128,7 @@ def test_before_it_was_issued_there_is_no_license(
 ):
     lic, (a, *_), moments = story
     for as_of in (0, moments[0].position - 1, "2001-01-01T00:00:00Z"):
-        for path in ("", "/deployments"):
+        for path in ("", "/deployments", "/tenures"):
             answer = api.http.get(f"/v1/licenses/{lic}{path}", params={"as_of": as_of})
             problem(answer, 404, "unknown-license")
         assert api.deployment(a, as_of=as_of)["role"] == "unlicensed"
@@ -123,13 +150,39 @@ def test_an_end_by_time_shows_from_that_time_on(api: Caller):
     assert api.license(lic, as_of=ends_at)["status"] == "expired"
 
 
+READS = [
+    "/v1/licenses",
+    "/v1/licenses/{lic}",
+    "/v1/licenses/{lic}/deployments",
+    "/v1/licenses/{lic}/tenures",
+    "/v1/deployments/d",
+    "/v1/audit",
+    "/v1/audit/procedures",
+    "/v1/failovers",
+    "/v1/keys",
+]
+
+
+@pytest.mark.parametrize("path", READS)
+def test_every_answer_says_the_position(
+    api: Caller, story: tuple[str, tuple[str, ...], list[Moment]], path: str
+):
+    lic, _, moments = story
+    position = moments[-1].position
+    at = next(e["at"] for e in api.trail() if e["position"] == position)
+    for as_of, said in ((position, position), (at, position), (None, None)):
+        asked = {} if as_of is None else {"as_of": as_of}
+        answer = api.http.get(path.format(lic=lic), params=asked)
+        assert done(answer)["as_of"] == said
+        if said is not None:
+            assert position_of(answer) == said
+
+
 @pytest.mark.parametrize(
     "bad",
     ["yesterday", "", "-1", "1.5", "2026-01-01", "2026-01-01T00:00:00", "0x10", "9" * 30, "\u0661"],
 )
-@pytest.mark.parametrize(
-    "path", ["/v1/licenses/{lic}", "/v1/licenses/{lic}/deployments", "/v1/deployments/d"]
-)
+@pytest.mark.parametrize("path", READS)
 def test_what_is_neither_a_position_nor_a_time(
     api: Caller, story: tuple[str, tuple[str, ...], list[Moment]], path: str, bad: str
 ):
@@ -138,11 +191,12 @@ def test_what_is_neither_a_position_nor_a_time(
     assert "as_of" in told["detail"]
 
 
+@pytest.mark.parametrize("path", READS)
 def test_a_position_that_is_still_to_come(
-    api: Caller, story: tuple[str, tuple[str, ...], list[Moment]]
+    api: Caller, story: tuple[str, tuple[str, ...], list[Moment]], path: str
 ):
     ahead = api.head() + 1
-    answer = api.http.get(f"/v1/licenses/{story[0]}", params={"as_of": ahead})
+    answer = api.http.get(path.format(lic=story[0]), params={"as_of": ahead})
     assert str(ahead) in problem(answer, 422, "invalid-input")["detail"]
 
 

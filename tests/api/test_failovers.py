@@ -35,7 +35,8 @@ FAILOVER: dict[str, Any] = {
 
 def listed(api: Caller, **asked: Any) -> list[Any]:
     page = done(api.http.get("/v1/failovers", params=asked))
-    assert differences(page, {"failovers": [FAILOVER], "next": (None, str)}) == []
+    shape = {"failovers": [FAILOVER], "next": (None, str), "as_of": (None, int)}
+    assert differences(page, shape) == []
     found: list[Any] = page["failovers"]
     return found
 
@@ -165,7 +166,8 @@ def test_they_are_found_by_either_side_and_by_time_in_pages(api: Caller, trio: t
     page = done(api.http.get("/v1/failovers", params={"license": license_id, "limit": 1}))
     assert page["failovers"] == [last]
     asked = {"license": license_id, "limit": 1, "cursor": page["next"]}
-    assert done(api.http.get("/v1/failovers", params=asked)) == {"failovers": [first], "next": None}
+    rest = done(api.http.get("/v1/failovers", params=asked))
+    assert rest == {"failovers": [first], "next": None, "as_of": None}
     problem(api.http.get("/v1/failovers", params={"cursor": "x"}), 422, "invalid-input")
 
 

@@ -76,7 +76,8 @@ def begin(api: Caller, unique: Callable[[str], str]) -> Begin:
 
 def found(caller: Caller, **asked: Any) -> list[Any]:
     page = done(caller.http.get("/v1/audit/procedures", params=asked))
-    assert differences(page, {"procedures": [PROCEDURE], "next": (None, str)}) == []
+    shape = {"procedures": [PROCEDURE], "next": (None, str), "as_of": (None, int)}
+    assert differences(page, shape) == []
     listed: list[Any] = page["procedures"]
     return listed
 

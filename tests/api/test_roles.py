@@ -70,6 +70,12 @@ ROUTES: dict[str, Route] = {
     "GET /v1/licenses/{id}/tenures": Route(
         READ_LICENSE, lambda c, s: c.http.get(f"/v1/licenses/{s.license}/tenures")
     ),
+    "GET /v1/licenses/{id}/diff": Route(
+        READ_LICENSE,
+        lambda c, s: c.http.get(
+            f"/v1/licenses/{s.license}/diff", params={"from": "2026-01-01T00:00:00Z"}
+        ),
+    ),
     "PUT /v1/deployments/{deployment}/activation": Route(
         ACT, lambda c, s: c.activate(s.d, s.license)
     ),
@@ -98,6 +104,9 @@ ROUTES: dict[str, Route] = {
     ),
     "GET /v1/audit/procedures": Route(
         {ADMIN, OPERATOR, AUDITOR}, lambda c, s: c.http.get("/v1/audit/procedures")
+    ),
+    "GET /v1/audit/replay": Route(
+        {ADMIN, OPERATOR, AUDITOR}, lambda c, s: c.http.get("/v1/audit/replay", params={"limit": 1})
     ),
     "GET /v1/failovers": Route(
         {ADMIN, OPERATOR, AUDITOR}, lambda c, s: c.http.get("/v1/failovers")
@@ -281,7 +290,7 @@ def test_a_node_reads_the_license_that_it_holds_a_role_on_and_no_other(
 ):
     stage = stage_of(node, role)
     assert callers[NODE].license(stage.license)["customer"] == "acme"
-    for path in ("deployments", "tenures"):
+    for path in ("deployments", "tenures", "diff?from=0"):
         problem(callers[NODE].http.get(f"/v1/licenses/{stage.license}/{path}"), 403, "forbidden")
     for who in (NODE, OTHER_NODE):
         another = stage_of(f"{node}-{role}-{who[-1]}", "backup").license

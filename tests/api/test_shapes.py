@@ -261,6 +261,24 @@ def test_the_audit_trail(api: Caller, story: Story):
     )
 
 
+def test_what_became_of_a_license(api: Caller, story: Story):
+    asked = {"from": api.license(story.license)["position"] - 1}
+    answer = api.http.get(f"/v1/licenses/{story.license}/diff", params=asked)
+    shown = fits(answer, shapes.DIFFERENCE)
+    assert shown["before"] is not None
+    assert shown["deployments"]
+    answer = api.http.get(f"/v1/licenses/{story.license}/diff", params={"from": 0})
+    assert fits(answer, shapes.DIFFERENCE)["before"] is None
+
+
+def test_the_replay(api: Caller, story: Story):
+    answer = api.http.get("/v1/audit/replay", params={"license": story.license})
+    shown = fits(answer, shapes.REPLAY)
+    assert shown["steps"][-1]["after"]["active"] == [story.b, story.c]
+    whole = fits(api.http.get("/v1/audit/replay", params={"to": 1}), shapes.REPLAY)
+    assert [each["after"] for each in whole["steps"]] == [None], "an API key has no slots"
+
+
 def test_the_first_key_was_made_by_the_system(api: Caller):
     first = api.trail(type="key.created", actor="system:bootstrap")
     assert first[0]["actor"] == {"kind": "system", "id": "bootstrap"}

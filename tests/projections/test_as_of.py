@@ -304,9 +304,10 @@ async def compare_steps(
     connection: AsyncConnection[Any], naives: Sequence[Naive], license_id: str
 ) -> None:
     """What each event left of a license is what the license is as of then."""
-    there = [at for at, naive in enumerate(naives) if license_id in naive.licenses]
-    steps = await history.steps(connection, [(license_id, at) for at in there])
-    for at, step in zip(there, steps, strict=True):
+    everywhere = [(license_id, at) for at in range(len(naives))]
+    steps = await history.steps(connection, everywhere)
+    assert sorted(steps) == [at for at, each in enumerate(naives) if license_id in each.licenses]
+    for at, step in steps.items():
         view = await queries.license_view(connection, license_id, at)
         assert view is not None
         own = {name: getattr(step, name) for name in step.__struct_fields__ if name != "active"}

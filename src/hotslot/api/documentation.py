@@ -14,8 +14,10 @@ from fastapi.openapi.utils import get_openapi
 from hotslot import __version__
 from hotslot.api import shapes
 from hotslot.api.bodies import MAX_REASON
+from hotslot.api.differences import Difference
 from hotslot.api.failovers import Failovers
 from hotslot.api.procedures import Procedures
+from hotslot.api.replaying import Replay
 
 _SHAPES = (
     shapes.License,
@@ -36,6 +38,8 @@ _SHAPES = (
     shapes.InclusionProof,
     shapes.ConsistencyProof,
     Procedures,
+    Replay,
+    Difference,
     Failovers,
     shapes.Problem,
 )

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from hotslot.api.shapes import Position, Time, write_time_or_null
+from hotslot.api.shapes import AsOf, Position, Time, write_time_or_null
 from hotslot.domain.events import Actor
 from hotslot.domain.times import write_time
 from projections.reading import Page
@@ -50,11 +50,12 @@ class Failovers(Struct):
 
     failovers: list[Failover]
     next: str | None
+    as_of: AsOf = None
 
 
-def failovers_shape(page: Page[FailoverView]) -> Failovers:
+def failovers_shape(page: Page[FailoverView], as_of: int | None) -> Failovers:
     """A page of failovers as the API shows it."""
-    return Failovers([_failover(view) for view in page.rows], page.next)
+    return Failovers([_failover(view) for view in page.rows], page.next, as_of)
 
 
 def _failover(view: FailoverView) -> Failover:

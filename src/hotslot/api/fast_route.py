@@ -38,6 +38,9 @@ class FastRoute(APIRoute):
         self._call: Callable[..., Awaitable[Response]] = endpoint
         self._ids = [(field.name, field.alias) for field in self.dependant.path_params]
         self._takes_query = bool(self.dependant.query_params)
+        self._needs_query = any(
+            field.field_info.is_required() for field in self.dependant.query_params
+        )
         self._body = _BodyParameter.of(self)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,8 +61,10 @@ class FastRoute(APIRoute):
         await response(scope, receive, send)
 
     async def _arguments(self, request: Request) -> dict[str, Any]:
-        if request.method not in (self.methods or ()) or (
-            self._takes_query and request.scope["query_string"]
+        if (
+            request.method not in (self.methods or ())
+            or self._needs_query
+            or (self._takes_query and request.scope["query_string"])
         ):
             raise _UnusualError
         arguments: dict[str, Any] = {}

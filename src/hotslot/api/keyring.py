@@ -1,8 +1,10 @@
 """The API keys, in memory and kept fresh by the tail."""
 
 import hashlib
+import itertools
 from typing import Any
 
+import msgspec
 from psycopg import AsyncConnection
 
 from hotslot.domain.events import KeyCreated, KeyRevoked, Recorded
@@ -27,6 +29,9 @@ class Keyring:
     def __init__(self) -> None:
         self._by_id: dict[str, Key] = {}
         self._by_digest: dict[str, Key] = {}
+        self._made_at: dict[str, int] = {}
+        self._revoked_at: dict[str, int] = {}
+        """Positions, for the keys as they were."""
         self._revoked_early: dict[str, Recorded] = {}
         """Revocations that came before word of the key itself, which another process has made."""
 
@@ -48,9 +53,11 @@ class Keyring:
             return  # for good, though the tail may tell of its making once more
         key = evolve(before, recorded)
         assert key is not None
+        self._note(recorded)
         if (revoked := self._revoked_early.pop(key.id, None)) is not None:
             key = evolve(key, revoked)
             assert key is not None
+            self._note(revoked)
         self._by_id[key.id] = key
         if key.revoked_at is None:
             self._by_digest[key.sha256] = key
@@ -67,11 +74,31 @@ class Keyring:
             key.role is KeyRole.ADMIN and key.customer is None for key in self._by_digest.values()
         )
 
-    def page(self, customer: str | None, after: str | None, limit: int) -> list[Key]:
-        """Keys in the order of their ids, behind one id; those of one customer, if given."""
+    def _note(self, recorded: Recorded) -> None:
+        if isinstance(recorded.event, KeyCreated):
+            self._made_at[recorded.event.key] = recorded.position
+        elif isinstance(recorded.event, KeyRevoked):
+            self._revoked_at[recorded.event.key] = recorded.position
+
+    def page(
+        self, customer: str | None, after: str | None, limit: int, position: int | None = None
+    ) -> list[Key]:
+        """Keys in the order of their ids, behind one id; those of one customer, if given.
+
+        With a position they are as they were then.
+        """
         ids = sorted(id_ for id_ in self._by_id if after is None or id_ > after)
-        keys = (self._by_id[id_] for id_ in ids)
-        return [key for key in keys if customer in (None, key.customer)][:limit]
+        keys = (self._by_id[id_] if position is None else self._as_of(id_, position) for id_ in ids)
+        fitting = (key for key in keys if key is not None and customer in (None, key.customer))
+        return list(itertools.islice(fitting, limit))
+
+    def _as_of(self, key_id: str, position: int) -> Key | None:
+        if self._made_at[key_id] > position:
+            return None
+        key = self._by_id[key_id]
+        if self._revoked_at.get(key_id, 0) > position:
+            return msgspec.structs.replace(key, revoked_at=None)
+        return key
 
     def get(self, key_id: str) -> Key | None:
         """The key of this id, revoked ones too."""

@@ -4,8 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hotslot.api.reading import entry_shape
-from hotslot.api.shapes import Entry, Time
+from hotslot.api.projected import entry_shape
+from hotslot.api.shapes import AsOf, Entry, Time
 from projections.reading import Page
 from projections.trail.queries import Procedure as ProcedureView
 
@@ -29,11 +29,12 @@ class Procedures(Struct):
 
     procedures: list[Procedure]
     next: str | None
+    as_of: AsOf = None
 
 
-def procedures_shape(page: Page[ProcedureView]) -> Procedures:
+def procedures_shape(page: Page[ProcedureView], as_of: int | None) -> Procedures:
     """A page of procedures as the API shows it."""
-    return Procedures([_procedure(view) for view in page.rows], page.next)
+    return Procedures([_procedure(view) for view in page.rows], page.next, as_of)
 
 
 def _procedure(view: ProcedureView) -> Procedure:

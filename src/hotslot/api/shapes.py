@@ -16,6 +16,9 @@ Time = Annotated[
 ]
 Hash = Annotated[str, Meta(description="A SHA-256 in base64.")]
 Position = Annotated[int, Meta(description="A place in the one order of the ledger.")]
+AsOf = Annotated[
+    int | None, Meta(description="The position that the answer is as of; null for now.")
+]
 
 
 def write_time_or_null(value: datetime | None) -> str | None:
@@ -78,6 +81,7 @@ class Licenses(Struct):
 
     licenses: list[License]
     next: str | None
+    as_of: AsOf = None
 
 
 class Capabilities(
@@ -182,6 +186,7 @@ class Holders(Struct):
 
     deployments: list[Holder]
     next: str | None
+    as_of: AsOf = None
 
 
 class Moment(Struct):
@@ -210,6 +215,7 @@ class Tenures(Struct):
 
     tenures: list[Tenure]
     next: str | None
+    as_of: AsOf = None
 
 
 class Key(Struct, kw_only=True):
@@ -234,6 +240,7 @@ class Keys(Struct):
 
     keys: list[Key]
     next: str | None
+    as_of: AsOf = None
 
 
 class Signature(Struct):
@@ -317,6 +324,7 @@ class Entries(Struct):
 
     entries: list[Entry]
     next: str | None
+    as_of: AsOf = None
 
 
 class InclusionProof(Struct):

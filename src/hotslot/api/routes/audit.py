@@ -7,14 +7,16 @@ from fastapi import APIRouter, Query, Request, Response
 from hotslot.api import shapes
 from hotslot.api.answers import answer
 from hotslot.api.auth import authenticate
-from hotslot.api.backend import backend_of
+from hotslot.api.backend import utc_now
 from hotslot.api.bodies import NUL_FREE
 from hotslot.api.bulk_reads import note_trail_read
 from hotslot.api.documentation import READ_ERRORS, reading
 from hotslot.api.fast_route import FastRoute
 from hotslot.api.procedures import Procedures, procedures_shape
-from hotslot.api.reading import Reading, entry_shape
-from hotslot.api.routes.licenses import Cursor, Limit, MinPosition
+from hotslot.api.projected import entry_shape
+from hotslot.api.reading import Reading
+from hotslot.api.replaying import Replay, replay
+from hotslot.api.routes.licenses import AsOf, Cursor, From, Limit, MinPosition, To
 from hotslot.api.times import read_time
 from projections.trail import queries as trail
 
@@ -38,6 +40,7 @@ async def list_entries(
     outcome: Outcome = None,
     since: Since = None,
     until: Since = None,
+    as_of: AsOf = None,
     min_position: MinPosition = None,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -45,10 +48,11 @@ async def list_entries(
     """List what happened and what was refused, newest last."""
     credential = await authenticate(request)
     credential.may("read-trail")
-    page = await Reading(request).of_trail(
+    read = Reading(request)
+    await read.prepare_trail(as_of, min_position)
+    page = await read.of_trail(
         trail.entries,
         credential.asker,
-        min_position,
         license_id=license,
         deployment=deployment,
         actor=actor,
@@ -60,8 +64,8 @@ async def list_entries(
         limit=limit,
     )
     await note_trail_read(request, credential, len(page.rows))
-    shown = shapes.Entries([entry_shape(view) for view in page.rows], page.next)
-    return answer(request, shown, position=backend_of(request).trail.reached)
+    shown = shapes.Entries([entry_shape(view) for view in page.rows], page.next, read.as_of)
+    return answer(request, shown, position=read.position_of_trail)
 
 
 @router.get("/procedures", **reading(Procedures, READ_ERRORS))
@@ -69,6 +73,7 @@ async def list_procedures(
     request: Request,
     license: Filter = None,  # noqa: A002 - the parameter's name
     deployment: Filter = None,
+    as_of: AsOf = None,
     min_position: MinPosition = None,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -81,14 +86,45 @@ async def list_procedures(
     """
     credential = await authenticate(request)
     credential.may("read-trail")
-    page = await Reading(request).of_trail(
+    read = Reading(request)
+    await read.prepare_trail(as_of, min_position)
+    page = await read.of_trail(
         trail.procedures,
         credential.asker,
-        min_position,
         license_id=license,
         deployment=deployment,
         cursor=cursor,
         limit=limit,
     )
-    shown = procedures_shape(page)
-    return answer(request, shown, position=backend_of(request).trail.reached)
+    shown = procedures_shape(page, read.as_of)
+    return answer(request, shown, position=read.position_of_trail)
+
+
+@router.get("/replay", **reading(Replay, READ_ERRORS))
+async def list_steps(
+    request: Request,
+    license: Filter = None,  # noqa: A002 - the parameter's name
+    from_: From = None,
+    to: To = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Step through the events in the order of the ledger, with the slots after each.
+
+    From the event at the position `from`, or the first one at that time or after it, to that at
+    `to`, or the last one by that time.
+    """
+    credential = await authenticate(request)
+    credential.may("read-trail")
+    page = await replay(
+        request,
+        credential.asker,
+        license_id=license,
+        from_=from_,
+        to=to,
+        now=utc_now(),
+        cursor=cursor,
+        limit=limit,
+    )
+    await note_trail_read(request, credential, len(page.steps))
+    return answer(request, page, position=page.to)

@@ -4,13 +4,12 @@ from fastapi import APIRouter, Request, Response
 
 from hotslot.api.answers import answer
 from hotslot.api.auth import authenticate
-from hotslot.api.backend import backend_of
 from hotslot.api.documentation import READ_ERRORS, reading
 from hotslot.api.failovers import Failovers, failovers_shape
 from hotslot.api.fast_route import FastRoute
 from hotslot.api.reading import Reading
 from hotslot.api.routes.audit import Filter, Since
-from hotslot.api.routes.licenses import Cursor, Limit, MinPosition
+from hotslot.api.routes.licenses import AsOf, Cursor, Limit, MinPosition
 from hotslot.api.times import read_time
 from projections.trail.failovers import failovers
 
@@ -24,6 +23,7 @@ async def list_failovers(
     deployment: Filter = None,
     since: Since = None,
     until: Since = None,
+    as_of: AsOf = None,
     min_position: MinPosition = None,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -36,10 +36,12 @@ async def list_failovers(
     """
     credential = await authenticate(request)
     credential.may("read-trail")
-    page = await Reading(request).of_trail(
+    read = Reading(request)
+    await read.prepare_trail(as_of, min_position)
+    page = await read.of_trail(
         failovers,
         credential.asker,
-        min_position,
+        at=read.then,
         license_id=license,
         deployment=deployment,
         since=None if since is None else read_time("since", since),
@@ -47,5 +49,5 @@ async def list_failovers(
         cursor=cursor,
         limit=limit,
     )
-    shown = failovers_shape(page)
-    return answer(request, shown, position=backend_of(request).trail.reached)
+    shown = failovers_shape(page, read.as_of)
+    return answer(request, shown, position=read.position_of_trail)

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Path, Request, Response
 from hotslot.api import shapes, views
 from hotslot.api.answers import answer, answer_to, refusal_of, refuse
 from hotslot.api.auth import authenticate
-from hotslot.api.backend import backend_of
+from hotslot.api.backend import backend_of, utc_now
 from hotslot.api.bodies import ID_PATTERN, KeyBody
 from hotslot.api.documentation import READ_ERRORS, command, reading
 from hotslot.api.fast_route import FastRoute
+from hotslot.api.instants import instant_of
 from hotslot.api.keyring import digest
 from hotslot.api.problems import forbidden
-from hotslot.api.routes.licenses import Cursor, Limit
+from hotslot.api.routes.licenses import AsOf, Cursor, Limit
 from hotslot.api.submitting import submit, unsealed
 from hotslot.domain import commands
 from hotslot.domain.events import KeyCreated
@@ -72,17 +73,25 @@ async def revoke_key(request: Request, key_id: KeyId) -> Response:
 
 
 @router.get("", **reading(shapes.Keys, READ_ERRORS))
-async def list_keys(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
+async def list_keys(
+    request: Request, as_of: AsOf = None, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
     """List the keys in the order of their ids, revoked ones too, without secrets."""
     credential = await authenticate(request)
     credential.may("read-keys")
     backend = backend_of(request)
-    keys = backend.keyring.page(credential.asker.customer, cursor, limit + 1)
+    position = None
+    if as_of is not None:
+        position = (await instant_of(backend, "as_of", as_of, utc_now())).position
+        if position > backend.known_position:
+            await backend.catch_up()
+    keys = backend.keyring.page(credential.asker.customer, cursor, limit + 1, position)
     page = shapes.Keys(
         keys=[views.key(key) for key in keys[:limit]],
         next=keys[limit - 1].id if len(keys) > limit else None,
+        as_of=position,
     )
-    return answer(request, page, position=backend.known_position)
+    return answer(request, page, position=backend.known_position if position is None else position)
 
 
 async def _key(request: Request, outcome: Outcome, key_id: str) -> shapes.Key:

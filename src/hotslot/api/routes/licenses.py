@@ -8,7 +8,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from hotslot.api import entity_tags, shapes, views
 from hotslot.api.answers import answer, answer_to, etag, refusal_of, refuse
 from hotslot.api.auth import Credential, authenticate
+from hotslot.api.backend import utc_now
 from hotslot.api.bodies import ID_PATTERN, NUL_FREE, Body, IssueBody, RenewalBody, ResizeBody
+from hotslot.api.differences import Difference, difference
 from hotslot.api.documentation import READ_ERRORS, command, reading
 from hotslot.api.fast_route import FastRoute
 from hotslot.api.keyring import digest
@@ -24,6 +26,13 @@ router = APIRouter(route_class=FastRoute, prefix="/v1/licenses", tags=["licenses
 LicenseId = Annotated[str, Path(alias="id", pattern=ID_PATTERN, description="The license.")]
 AsOf = Annotated[
     str | None, Query(description="A position, or an RFC 3339 time: the state as of then.")
+]
+FROM = Query(alias="from", description="A position, or an RFC 3339 time: where it begins.")
+Begin = Annotated[str, FROM]
+From = Annotated[str | None, FROM]
+To = Annotated[
+    str | None,
+    Query(description="A position, or an RFC 3339 time: where it ends; now unless told."),
 ]
 MinPosition = Annotated[
     int | None, Query(ge=0, le=2**62, description="Answer only when the view shows this position.")
@@ -158,15 +167,16 @@ async def list_licenses(
     request: Request,
     customer: CustomerFilter = None,
     status: StatusFilter = None,
+    as_of: AsOf = None,
     min_position: MinPosition = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """List the licenses in the order of their ids."""
+    """List the licenses in the order of their ids, now or as they were."""
     credential = await authenticate(request)
     credential.may("read")
     read = Reading(request)
-    await read.prepare(min_position=min_position)
+    await read.prepare(as_of=as_of, min_position=min_position)
     page = await read.licenses(credential.asker, customer, status, cursor, limit)
     return answer(request, page, position=read.position)
 
@@ -215,14 +225,46 @@ async def list_license_deployments(
 async def list_license_tenures(
     request: Request,
     license_id: LicenseId,
+    as_of: AsOf = None,
     min_position: MinPosition = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """List every stretch of time in which a deployment held a role, oldest first."""
-    read, credential = await _reading(request, license_id, None, min_position)
+    """List every stretch of time in which a deployment held a role, oldest first.
+
+    As of an earlier moment, those that had begun by then; `to` is null where it lasted.
+    """
+    read, credential = await _reading(request, license_id, as_of, min_position)
     page = await read.tenures(credential.asker, license_id, cursor, limit)
     return answer(request, page, position=read.position)
+
+
+@router.get("/{id}/diff", **reading(Difference, (*READ_ERRORS, 404)))
+async def compare_license(
+    request: Request,
+    license_id: LicenseId,
+    from_: Begin,
+    to: To = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Show a license as of two moments, and what changed from the one to the other.
+
+    `limit` counts the deployments that are compared, not those that changed: a page may show fewer.
+    """
+    credential = await authenticate(request)
+    credential.may("read")
+    shown = await difference(
+        request,
+        credential.asker,
+        license_id,
+        from_=from_,
+        to=to,
+        now=utc_now(),
+        cursor=cursor,
+        limit=limit,
+    )
+    return answer(request, shown, position=shown.to)
 
 
 async def _reading(

@@ -1,0 +1,95 @@
+"""What reads are as of: a place in the one order of the ledger, and the time there."""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from hotslot.api.backend import Backend
+from hotslot.api.freshness import Freshness
+from hotslot.api.problems import invalid
+from hotslot.api.times import read_time
+from projections.trail import queries as trail
+
+_MAX_POSITION = 2**62
+_DIGITS = 18
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(NamedTuple):
+    """The state after an event, at a time until which no other one had happened.
+
+    By the time it is told which licenses have expired. Instants have an order.
+    """
+
+    position: int
+    at: datetime
+
+
+async def instant_of(backend: Backend, name: str, text: str | None, now: datetime) -> Instant:
+    """What a parameter means that is a position or a time, or None for now.
+
+    The projections have come to it then.
+
+    Raises:
+        ProblemError: 422 for what is neither, or ahead of the ledger.
+        ProjectionBehindError: a projection does not catch up in time.
+
+    """
+    if text is None:
+        return await _present(backend, now)
+    if _is_position(text):
+        # Longer than any position, and perhaps than what can be converted.
+        position = int(text) if len(text) <= _DIGITS else _MAX_POSITION
+        await wait_until(backend, backend.slots, position, name)
+        await wait_until(backend, backend.trail, position, name)
+        async with backend.pool.connection() as connection:
+            at = await trail.time_of(connection, position)
+        return Instant(position, at or datetime.min.replace(tzinfo=UTC))
+    time = read_time(name, text)
+    # What a license will be is not known: of a time to come, the answer is as of now.
+    return Instant(await _position_at(backend, time), min(time, now))
+
+
+async def first_position(backend: Backend, name: str, text: str, instant: Instant) -> int:
+    """The position of the first event from an instant on: at that position, or not before the time.
+
+    `instant` is what `instant_of` made of the same text. Raises `ProblemError` as that does.
+    """
+    if _is_position(text):
+        return max(1, instant.position)
+    time = read_time(name, text)
+    # There is nothing before the first microsecond of the calendar.
+    before = max(time, datetime.min.replace(tzinfo=UTC) + _MICROSECOND) - _MICROSECOND
+    return await _position_at(backend, before) + 1
+
+
+async def wait_until(backend: Backend, freshness: Freshness, position: int, name: str) -> None:
+    """Wait until a projection has come to a position that a parameter names.
+
+    Raises:
+        ProblemError: 422 when it is ahead of the ledger.
+        ProjectionBehindError: the projection does not catch up in time.
+
+    """
+    if position > backend.known_position and position > await backend.head():
+        raise invalid(f"{name} {position} is ahead of the ledger.")
+    await freshness.wait_until(position)
+
+
+def _is_position(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+async def _present(backend: Backend, now: datetime) -> Instant:
+    position = backend.known_position
+    await backend.slots.wait_until(position)
+    await backend.trail.wait_until(position)
+    return Instant(position, now)
+
+
+async def _position_at(backend: Backend, time: datetime) -> int:
+    # The time asked for may be of an event that the projections have yet to see.
+    await backend.trail.wait_until(backend.known_position)
+    async with backend.pool.connection() as connection:
+        position = await trail.position_at(connection, time)
+    await backend.slots.wait_until(position)
+    return position
