@@ -86,6 +86,7 @@ def test_who_reads_many_entries_is_noted_and_still_gets_them(vendor: Vendor, rol
     assert entry["request_id"] == answer.headers["x-request-id"]
     assert entry["data"] == {"key": reader.id, "via": "trail", "position": before}
     assert (entry["license"], entry["deployment"], entry["outcome"]) == (None, None, "done")
+    assert answer.headers["hotslot-log-index"] == str(entry["index"])
 
 
 def test_it_is_noted_once(vendor: Vendor):

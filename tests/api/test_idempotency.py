@@ -108,7 +108,7 @@ EVERY_COMMAND = pytest.mark.parametrize(
     ],
 )
 
-_SHOWN = ("content-type", "x-request-id", "hotslot-position", "etag")
+_SHOWN = ("content-type", "x-request-id", "hotslot-position", "hotslot-log-index", "etag")
 
 
 def answer(response: httpx.Response) -> tuple[int, bytes, dict[str, str | None]]:

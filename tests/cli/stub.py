@@ -39,10 +39,13 @@ class Stub:
         status: int = 200,
         position: int | None = None,
         media: str = "application/json",
+        log_index: str | None = None,
     ) -> None:
         headers = {"Content-Type": media}
         if position is not None:
             headers["Hotslot-Position"] = str(position)
+        if log_index is not None:
+            headers["Hotslot-Log-Index"] = log_index
         self._answers.setdefault((method, path), []).append((status, body, headers))
 
     def taken(self, asked: Asked) -> tuple[int, Any, dict[str, str]]:

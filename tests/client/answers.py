@@ -72,3 +72,11 @@ SIGNING_KEY: dict[str, Any] = {
     "status": "signing",
     "public_key": "-----BEGIN PUBLIC KEY-----",
 }
+INCLUSION: dict[str, Any] = {
+    "index": 7,
+    "leaf_hash": "A" * 43 + "=",
+    "size": 9,
+    "hashes": ["A" * 43 + "="],
+    "checkpoint": "a\n9\n",
+    "entry": "{}",
+}

@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from hotslot.client import (
+    ConsistencyProof,
     Deployment,
     Entry,
     Failover,
     Holder,
+    InclusionProof,
     IssuedLicense,
     Key,
     Lease,
@@ -28,6 +30,7 @@ from tests.cli.stub import Stub
 from tests.client.answers import (
     FAILOVER,
     HOLDER,
+    INCLUSION,
     KEY_MADE,
     LEASE,
     NOMINATION,
@@ -40,6 +43,7 @@ NOON = datetime(2030, 1, 31, 12, tzinfo=timezone(timedelta(hours=2)))
 ISSUED = license_() | {"activation_key": "lic-1.secret"}
 ACT = {"reason": "why", "idempotency_key": "once-1"}
 YAML = "application/yaml; charset=utf-8"
+PLAIN = "text/plain; charset=utf-8"
 
 
 @dataclass
@@ -167,6 +171,9 @@ READS = [
     Case("licenses.get", "GET /v1/licenses/l", license_(), License, ("l",)),
     Case("deployments.get", "GET /v1/deployments/a:b@c", deployment(), Deployment, ("a:b@c",)),
     Case("ready", "GET /readyz", {"status": "ready", "ledger": 3, "projections": {}}, Readiness),
+    Case("log.checkpoint", "GET /v1/log/checkpoint", "a\n1\n", str, media=PLAIN),
+    Case("log.keys", "GET /v1/log/key", "a+1+b\nc+2+d\n", tuple, media=PLAIN),
+    Case("log.proof", "GET /v1/audit/proof/7", INCLUSION, InclusionProof, (7,)),
     Case("jwks", "GET /.well-known/jwks.json", {"keys": [{"kty": "OKP"}]}, dict),
 ]
 LISTS = [
@@ -364,3 +371,20 @@ def test_secrets_are_in_no_repr() -> None:
         made = msgspec.convert(body, kind)
         assert secret not in repr(made)
         assert secret not in f"{made}"
+
+
+def test_what_is_asked_of_the_log(hotslot: Any, stub: Stub) -> None:
+    stub.answer("GET", "/v1/log/checkpoint", "a\n9\n", media=PLAIN)
+    stub.answer("GET", "/v1/log/key", "a+1+b\nc+2+d\n", media=PLAIN)
+    stub.answer("GET", "/v1/audit/consistency", {"from": 3, "to": 9, "hashes": ["AAEC"]})
+    stub.answer("GET", "/v1/audit/proof/7", INCLUSION)
+    assert hotslot.log.checkpoint(at_least=7) == "a\n9\n"
+    assert hotslot.log.keys() == ("a+1+b", "c+2+d")
+    assert hotslot.log.consistency(3, 9) == ConsistencyProof(3, 9, (b"\0\1\2",))
+    assert hotslot.log.proof(7).hashes == (b"\0" * 32,)
+    assert [each.query for each in stub.asked] == [
+        {"at_least": "7"},
+        {},
+        {"from": "3", "to": "9"},
+        {},
+    ]

@@ -40,6 +40,9 @@ def test_a_hot_swap(on_server: Any, unique: Unique) -> None:
         2,
     )
     assert [held.deployment for held in on_server.licenses.get(swap).active] == [b]
+    logged = {entry.index: entry.type for entry in on_server.audit.entries(license=swap)}
+    assert logged[raised.value.log_index] == "license.command-refused"
+    assert logged[done.log_index] == "deployment.released"
     (failover,) = on_server.failovers(license=swap)
     assert (failover.nominated, failover.former, failover.position) == (b, a, done.position)
     assert failover.wait_for_release

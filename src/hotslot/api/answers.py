@@ -50,6 +50,20 @@ def position_of(outcome: Outcome) -> int:
     return outcome.position if isinstance(outcome, Repeated) else outcome.head
 
 
+def note_receipt(request: Request, outcome: Outcome) -> None:
+    """Have the answer say which entry of the log the request made, if it made any: the last one.
+
+    The log has no gaps: an event's index is its position less one.
+    """
+    match outcome:
+        case Repeated():
+            position = outcome.position if outcome.answer.recorded else None
+        case _:
+            position = outcome.recorded[-1].position if outcome.recorded else None
+    if position is not None:
+        request.scope["hotslot.log_index"] = position - 1
+
+
 def refuse(request: Request, outcome: Outcome, explanation: Explanation) -> Response:
     """Tell of a refusal."""
     request.scope["hotslot.position"] = position_of(outcome)

@@ -36,7 +36,8 @@ class RequestMiddleware:
     """Plain ASGI, since it stands in the way of every request.
 
     It leaves the headers, `hotslot.request_id` and `hotslot.trace_id` in the scope, and reads
-    `hotslot.position` from it: the position that the answer shows, or the last one known here.
+    `hotslot.position` from it: the position that the answer shows, or the last one known here; and
+    `hotslot.log_index`: the index of the last event that the request had recorded, if any.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -70,6 +71,8 @@ class RequestMiddleware:
                     (b"x-request-id", request_id.encode()),
                     (b"hotslot-position", b"%d" % position),
                 ]
+                if (log_index := scope.get("hotslot.log_index")) is not None:
+                    message["headers"].append((b"hotslot-log-index", b"%d" % log_index))
             await send(message)
 
         limit = _body_limit(scope)

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 
 from hotslot.api import entity_tags, sealing
-from hotslot.api.answers import position_of
+from hotslot.api.answers import note_receipt, position_of
 from hotslot.api.auth import Credential
 from hotslot.api.backend import backend_of
 from hotslot.api.bodies import MAX_REASON, REASON_PATTERN
@@ -64,6 +64,7 @@ async def submit(
     if dry_run:
         return await writer.foresee(submission)
     outcome = await writer.submit(submission)
+    note_receipt(request, outcome)
     _count(command, outcome)
     return outcome
 
@@ -82,6 +83,7 @@ async def submit_unasked(request: Request, credential: Credential, command: Comm
         source=_source(request),
     )
     outcome = await backend_of(request).writer.submit(submission)
+    note_receipt(request, outcome)
     _count(command, outcome)
     return position_of(outcome)
 

@@ -8,11 +8,13 @@ from hotslot.client.blocking import Hotslot
 from hotslot.client.errors import HotslotError, OutOfReach, Refused, Unreadable
 from hotslot.client.results import (
     Actor,
+    ConsistencyProof,
     CreatedKey,
     Deployment,
     Entry,
     Failover,
     Holder,
+    InclusionProof,
     IssuedLicense,
     Key,
     Lease,
@@ -28,6 +30,7 @@ from hotslot.client.results import (
 __all__ = [
     "Actor",
     "AsyncHotslot",
+    "ConsistencyProof",
     "CreatedKey",
     "Deployment",
     "Entry",
@@ -35,6 +38,7 @@ __all__ = [
     "Holder",
     "Hotslot",
     "HotslotError",
+    "InclusionProof",
     "IssuedLicense",
     "Key",
     "Lease",

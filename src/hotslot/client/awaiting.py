@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from hotslot.client.call import Call, Pages, credentials
-from hotslot.client.calls import audit, deployments, keys, licenses, service
+from hotslot.client.calls import audit, deployments, keys, licenses, log, service
 from hotslot.client.connection import TIMEOUT_SECONDS, Client, options
 from hotslot.client.exchange import Received, Request, Seen
 from hotslot.client.methods import awaited, listed_async
@@ -74,6 +74,15 @@ class AsyncAudit(_AsyncRoom):
     procedures = listed_async(audit.procedures)
 
 
+class AsyncLog(_AsyncRoom):
+    """The ledger as a log. Every method raises `Refused`, `OutOfReach` and `Unreadable`."""
+
+    checkpoint = awaited(log.checkpoint)
+    keys = awaited(log.keys)
+    proof = awaited(log.proof)
+    consistency = awaited(log.consistency)
+
+
 class AsyncHotslot(Client[httpx.AsyncClient]):
     """As `Hotslot`, for one event loop: the same methods, awaited, and lists with `async for`.
 
@@ -105,6 +114,7 @@ class AsyncHotslot(Client[httpx.AsyncClient]):
         self.deployments = AsyncDeployments(self)
         self.keys = AsyncKeys(self)
         self.audit = AsyncAudit(self)
+        self.log = AsyncLog(self)
 
     async def answer(self, call: Call[T]) -> T:
         """Make a call of `hotslot.client.calls`, or of one's own."""

@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 import httpx
 
 from hotslot.client.call import Call, Pages, credentials
-from hotslot.client.calls import audit, deployments, keys, licenses, service
+from hotslot.client.calls import audit, deployments, keys, licenses, log, service
 from hotslot.client.connection import TIMEOUT_SECONDS, Client, options
 from hotslot.client.exchange import Received, Request, Seen
 from hotslot.client.methods import answered, listed
@@ -74,6 +74,15 @@ class Audit(_Room):
     procedures = listed(audit.procedures)
 
 
+class Log(_Room):
+    """The ledger as a log. Every method raises `Refused`, `OutOfReach` and `Unreadable`."""
+
+    checkpoint = answered(log.checkpoint)
+    keys = answered(log.keys)
+    proof = answered(log.proof)
+    consistency = answered(log.consistency)
+
+
 class Hotslot(Client[httpx.Client]):
     """A Hotslot server, as the holder of one key sees it. Threads may share a client.
 
@@ -113,6 +122,7 @@ class Hotslot(Client[httpx.Client]):
         self.deployments = Deployments(self)
         self.keys = Keys(self)
         self.audit = Audit(self)
+        self.log = Log(self)
 
     def answer(self, call: Call[T]) -> T:
         """Make a call of `hotslot.client.calls`, or of one's own."""

@@ -22,10 +22,13 @@ class Refused(HotslotError):  # noqa: N818 - not a fault: an answer like any oth
     """The server said no. Asking again in the same way gives the same answer."""
 
     problem: Mapping[str, Any]
+    log_index: int | None
+    """The receipt of a refusal that was recorded: its index in the log."""
 
-    def __init__(self, problem: Mapping[str, Any]) -> None:
-        super().__init__(problem)
+    def __init__(self, problem: Mapping[str, Any], log_index: int | None = None) -> None:
+        super().__init__(problem, log_index)
         self.problem = problem
+        self.log_index = log_index
 
     def __str__(self) -> str:
         return f"{self.code}: {self.detail}"

@@ -14,6 +14,7 @@ import msgspec
 
 from hotslot.client.call import Call, Json, as_object
 from hotslot.client.errors import HotslotError, OutOfReach, Refused, Unreadable
+from hotslot.client.results import Answered
 
 T = TypeVar("T")
 Received = httpx.Response | httpx.RequestError
@@ -83,12 +84,21 @@ def exchange(
 
 def _read(call: Call[T], response: httpx.Response, address: str) -> T:
     try:
-        return call.read(response)
+        result = call.read(response)
     except msgspec.ValidationError as error:
         what = f"{_told(call, response, address)}, but with a body of another shape: {error}."
         raise Unreadable(response.status_code, what, call.once) from error
     except (ValueError, msgspec.DecodeError, RecursionError) as error:
         raise _not_hotslots(call, response, address) from error
+    index = _log_index(response)
+    if index is not None and isinstance(result, Answered):
+        return msgspec.structs.replace(result, log_index=index)
+    return result
+
+
+def _log_index(response: httpx.Response) -> int | None:
+    header = response.headers.get("Hotslot-Log-Index", "")
+    return int(header) if header.isdecimal() else None
 
 
 def _failure(call: Call[T], response: httpx.Response, address: str) -> HotslotError:
@@ -107,7 +117,7 @@ def _failure(call: Call[T], response: httpx.Response, address: str) -> HotslotEr
     if status >= _SERVER_AT_FAULT and problem["code"] not in _WELL:
         what = problem.get("detail") or problem.get("title") or problem["code"]
         return OutOfReach(str(what), problem, call.once)
-    return Refused({**problem, "status": status})
+    return Refused({**problem, "status": status}, _log_index(response))
 
 
 def _no_answer(call: Call[T], error: httpx.RequestError, address: str) -> HotslotError:

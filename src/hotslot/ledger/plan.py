@@ -90,6 +90,7 @@ class Verdict(msgspec.Struct):
             refusal=self.refusal.explain() if self.refusal else None,
             replaced=next((event.replaced for event in nominated), None),
             sealed_secret=self.submission.sealed_secret,
+            recorded=bool(self.drafts),
         )
 
 

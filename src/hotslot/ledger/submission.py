@@ -72,6 +72,8 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     refusal: Explanation | None = None
     replaced: str | None = None
     sealed_secret: bytes | None = None
+    recorded: bool = False
+    """Whether the event at its position is the last of its own."""
 
 
 Outcome = Done | Refused | Repeated
