@@ -1,5 +1,6 @@
 """The tree in the database: its hashes however events come in, and what is proven with them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -66,9 +67,10 @@ def fill(dsn: str, first: int, last: int, batch: int) -> None:
             PROOFS.apply(cursor, [stored(position) for position in range(begin, end)])
 
 
-@pytest.fixture
-def grown(dsn: str) -> str:
+@pytest.fixture(scope="module")
+def grown(new_database: Callable[[], str]) -> str:
     """A database with a tree of SIZE leaves."""
+    dsn = new_database()
     fill(dsn, 1, SIZE, 5000)
     return dsn
 
