@@ -19,6 +19,16 @@ class Remedy(Struct, frozen=True):
     description: str
 
 
+class Answered(Struct, frozen=True, kw_only=True):
+    """What a command is answered with.
+
+    `log_index` is a receipt: the index in the log of the last event that the command recorded. None
+    where it recorded nothing, and of a read.
+    """
+
+    log_index: int | None = None
+
+
 class Slots(Struct, frozen=True):
     """How many deployments may be active on a license at once, and are; backups use no slot."""
 
@@ -46,7 +56,7 @@ class BackupHolder(Struct, frozen=True):
     standby_for: str | None
 
 
-class License(Struct, frozen=True, kw_only=True):
+class License(Answered, frozen=True, kw_only=True):
     """A license and who holds what on it.
 
     `status` is valid, expired, suspended or revoked; `expires_at` is None when it never expires.
@@ -86,7 +96,7 @@ class LeaseSeen(Struct, frozen=True):
     stale: bool
 
 
-class Deployment(Struct, frozen=True, kw_only=True):
+class Deployment(Answered, frozen=True, kw_only=True):
     """A deployment, its role (active, backup or unlicensed) and its rights.
 
     `license`, `mode` (online or offline), `since`, `term` and `position` are None while it holds
@@ -114,7 +124,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
         return self.capabilities.get(right, False)
 
 
-class Nomination(Struct, frozen=True):
+class Nomination(Answered, frozen=True):
     """A nomination that was carried out, or, as a dry run, what it would be.
 
     `replaced` is the former active deployment; None when a free slot was taken.
@@ -137,7 +147,7 @@ class Awaited(Struct, frozen=True):
     until: datetime | None = None
 
 
-class Lease(Struct, frozen=True, kw_only=True):
+class Lease(Answered, frozen=True, kw_only=True):
     """A lease: what a deployment may do until `expires_at`, and the signed `token` that says so.
 
     Whoever relies on it verifies the token with the keys of `jwks()`: a JWT with EdDSA, issued by
@@ -273,7 +283,7 @@ class Failover(Struct, frozen=True, kw_only=True):
     refusals: tuple[RefusedBefore, ...]
 
 
-class Key(Struct, frozen=True, kw_only=True):
+class Key(Answered, frozen=True, kw_only=True):
     """An API key, without its secret. `revoked_at` is None while it is in force."""
 
     id: str
