@@ -98,6 +98,32 @@ def test_one_that_is_not_heard_of_any_more_is_silent_when_its_lease_ends(
     assert at(found["serving_at"]) >= at(found["silent_at"])
 
 
+def test_as_of_then_what_came_later_is_not_known(api: Caller, trio: tuple[str, ...]):
+    license_id, a, b, _ = trio
+    done(api.lease(a))
+    nominated = done(api.nominate(b))["position"]
+    told_before = only(api, license_id)
+    done(api.lease(b))
+    told_between = only(api, license_id)
+    took_over = api.trail(type="deployment.took-over", deployment=b)[-1]["position"]
+    refused(api.lease(a, processing=False), 409, "not-licensed")
+    told_after = only(api, license_id)
+    stood_down = api.trail(type="deployment.stood-down", deployment=a)[-1]["position"]
+    assert told_before["serving_at"] is None
+    assert told_between["silent_at"] is None
+    assert told_after["silent_at"] is not None
+    asked = {"license": license_id}
+    assert listed(api, **asked, as_of=nominated - 1) == []
+    for position, told in [
+        (nominated, told_before),
+        (took_over - 1, told_before),
+        (took_over, told_between),
+        (stood_down - 1, told_between),
+        (stood_down, told_after),
+    ]:
+        assert listed(api, **asked, as_of=position) == [told]
+
+
 def test_of_one_without_leases_nothing_is_known(api: Caller, trio: tuple[str, ...]):
     license_id, _, b, _ = trio
     done(api.nominate(b))

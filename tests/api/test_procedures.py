@@ -181,6 +181,18 @@ def test_by_deployment_and_page_by_page(api: Caller, begin: Begin):
     assert second["next"] is None
 
 
+def test_as_of_then_it_is_there_from_its_last_step_on(api: Caller, begin: Begin):
+    failover = begin()
+    failover.steps(*[with_reason("drill")] * 3)
+
+    (shown,) = found(api, license=failover.license)
+
+    ended = shown["entries"][-1]
+    assert found(api, license=failover.license, as_of=ended["position"] - 1) == []
+    assert found(api, license=failover.license, as_of=ended["position"]) == [shown]
+    assert found(api, license=failover.license, as_of=ended["at"]) == [shown]
+
+
 def test_who_may_see_it(
     begin: Begin,
     key_of: Callable[..., Caller],
