@@ -7,7 +7,7 @@ import typer
 import typer.core
 from rich.console import Console
 
-from hotslot.cli import audit_export, audit_log
+from hotslot.cli import audit_export, audit_log, audit_verify
 from hotslot.cli.client import Client, Json, path
 from hotslot.cli.deployments import show_deployment
 from hotslot.cli.licenses import read_license, show_license, show_licenses
@@ -55,6 +55,7 @@ def add_to(app: typer.Typer) -> None:
     reads(trail, "procedures", _show_procedures)(procedures)
     audit_export.add_to(trail)
     audit_log.add_to(trail)
+    audit_verify.add_to(trail)
     app.add_typer(trail, name="audit")
 
 
