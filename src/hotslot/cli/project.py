@@ -41,6 +41,7 @@ def project() -> None:
             _follow(dsn, asked_to_end)
     except (
         EmbeddedPostgresError,
+        schema.NotAllowedToInstallError,
         ProjectionError,
         RebuildRunningError,
         UnknownEventError,

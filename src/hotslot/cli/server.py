@@ -72,6 +72,7 @@ def run(settings: Settings) -> None:
             )
     except (
         EmbeddedPostgresError,
+        schema.NotAllowedToInstallError,
         ProjectionError,
         RebuildRunningError,
         UnknownEventError,
