@@ -98,6 +98,47 @@ def tenure(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def step(**changes: Any) -> dict[str, Any]:
+    return {
+        "entry": entry(),
+        "after": {
+            "license": "lic-1",
+            "status": "valid",
+            "expires_at": None,
+            "term": 2,
+            "slots": {"total": 2, "used": 1, "free": 1},
+            "active": ["core-b"],
+            "backup_count": 0,
+        },
+    } | changes
+
+
+def difference(**changes: Any) -> dict[str, Any]:
+    active = {
+        "role": "active",
+        "mode": "online",
+        "since": SINCE,
+        "position": 2,
+        "standby_for": None,
+    }
+    backup = {**active, "role": "backup", "position": 3, "standby_for": "core-a"}
+    return {
+        "license": "lic-1",
+        "from": 3,
+        "to": 9,
+        "before": license_(as_of=3),
+        "after": license_(as_of=9, term=2),
+        "changes": [{"field": "term", "before": 1, "after": 2}],
+        "deployments": [
+            {"deployment": "core-a", "before": active, "after": None},
+            {"deployment": "core-b", "before": backup, "after": {**active, "position": 4}},
+        ],
+        "entries": 3,
+        "more_entries": False,
+        "next": None,
+    } | changes
+
+
 REFUSAL = {
     "type": "about:blank",
     "title": "A backup cannot be activated directly",

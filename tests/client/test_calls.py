@@ -1,5 +1,6 @@
 """What every method asks, and what it makes of the answer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -22,10 +23,11 @@ from hotslot.client import (
     Procedure,
     Readiness,
     SigningKey,
+    Step,
     Tenure,
     results,
 )
-from tests.cli.answers import deployment, entry, license_, procedure, tenure
+from tests.cli.answers import deployment, difference, entry, license_, procedure, step, tenure
 from tests.cli.stub import Stub
 from tests.client.answers import (
     FAILOVER,
@@ -189,6 +191,7 @@ LISTS = [
     Case("keys.list", "GET /v1/keys", {"keys": [KEY_MADE]}, Key),
     Case("audit.entries", "GET /v1/audit", {"entries": [entry()]}, Entry),
     Case("audit.procedures", "GET /v1/audit/procedures", {"procedures": [procedure()]}, Procedure),
+    Case("audit.replay", "GET /v1/audit/replay", {"steps": [step()]}, Step),
     Case("failovers", "GET /v1/failovers", {"failovers": [FAILOVER]}, Failover),
     Case("signing_keys", "GET /v1/signing-keys", {"keys": [SIGNING_KEY]}, SigningKey),
 ]
@@ -317,6 +320,54 @@ def test_a_read_is_asked_as_of_a_position_or_a_time(hotslot: Any, stub: Stub) ->
     assert hotslot.licenses.get("l", as_of=7).as_of == 7
     hotslot.deployments.get("d", as_of=NOON)
     assert [asked.query["as_of"] for asked in stub.asked] == ["7", "2030-01-31T12:00:00+02:00"]
+
+
+def test_lists_are_asked_as_of_a_position_or_a_time(hotslot: Any, stub: Stub) -> None:
+    lists: dict[str, Callable[[Any], Any]] = {
+        "licenses": lambda at: hotslot.licenses.list(as_of=at),
+        "licenses/l/tenures": lambda at: hotslot.licenses.tenures("l", as_of=at),
+        "licenses/l/deployments": lambda at: hotslot.licenses.deployments("l", as_of=at),
+        "audit": lambda at: hotslot.audit.entries(as_of=at),
+        "audit/procedures": lambda at: hotslot.audit.procedures(as_of=at),
+        "failovers": lambda at: hotslot.failovers(as_of=at),
+        "keys": lambda at: hotslot.keys.list(as_of=at),
+    }
+    names = {"tenures": "tenures", "deployments": "deployments", "audit": "entries"}
+    for path, ask_of in lists.items():
+        last = path.rpartition("/")[2]
+        stub.answer("GET", f"/v1/{path}", {names.get(last, last): [], "next": None, "as_of": 7})
+        assert [*ask_of(7), *ask_of(NOON)] == []
+    said = [asked.query["as_of"] for asked in stub.asked]
+    assert said == ["7", "2030-01-31T12:00:00+02:00"] * len(lists)
+
+
+def test_a_difference(hotslot: Any, stub: Stub) -> None:
+    stub.answer("GET", "/v1/licenses/l/diff", difference(next="after.backup.7"))
+    stub.answer("GET", "/v1/licenses/l/diff", difference(before=None, deployments=[]))
+    found = hotslot.licenses.diff("l", from_=NOON)
+    assert (found.from_, found.to, found.after.term, found.entries) == (3, 9, 2, 3)
+    assert (found.changes[0].field, found.changes[0].after) == ("term", 2)
+    released, taken = found.deployments
+    assert (released.before.role, released.after, taken.after.role) == ("active", None, "active")
+    rest = hotslot.licenses.diff("l", from_=found.from_, to=found.to, cursor=found.next)
+    assert (rest.before, rest.next) == (None, None)
+    assert [asked.query for asked in stub.asked] == [
+        {"from": "2030-01-31T12:00:00+02:00", "limit": "1000"},
+        {"from": "3", "to": "9", "limit": "1000", "cursor": "after.backup.7"},
+    ]
+
+
+def test_a_replay(hotslot: Any, stub: Stub) -> None:
+    stub.answer("GET", "/v1/audit/replay", {"steps": [step(after=None)], "next": "5"})
+    stub.answer("GET", "/v1/audit/replay", {"steps": [step()], "next": None})
+    first, second = hotslot.audit.replay(license="l", from_=3, to=NOON)
+    assert (first.after, second.after.active, second.entry.reason) == (
+        None,
+        ("core-b",),
+        "power lost",
+    )
+    asked = {"license": "l", "from": "3", "to": "2030-01-31T12:00:00+02:00", "limit": "200"}
+    assert [each.query for each in stub.asked] == [asked, {**asked, "cursor": "5"}]
 
 
 def test_filters_are_sent(hotslot: Any, stub: Stub) -> None:

@@ -7,8 +7,7 @@ from fastapi import Request
 from msgspec import Struct
 
 from hotslot.api.backend import backend_of
-from hotslot.api.instants import instant_of
-from hotslot.api.problems import invalid
+from hotslot.api.instants import span_of
 from hotslot.api.reading import Reading, page_of
 from hotslot.api.shapes import License, Position, Time
 from hotslot.domain.asker import Asker
@@ -87,6 +86,7 @@ async def difference(
     from_: str,
     to: str | None,
     now: datetime,
+    min_position: int | None,
     cursor: str | None,
     limit: int,
 ) -> Difference:
@@ -99,10 +99,8 @@ async def difference(
 
     """
     backend = backend_of(request)
-    first = await instant_of(backend, "from", from_, now)
-    last = await instant_of(backend, "to", to, now)
-    if first > last:
-        raise invalid("from is after to. Give the earlier one first.")
+    first, last = await span_of(backend, from_, to, now, min_position)
+    assert first is not None
     after = await Reading.at(request, last).license(asker, license_id)
     before = await Reading.at(request, first).license_or_none(asker, license_id)
     async with backend.pool.connection() as connection:

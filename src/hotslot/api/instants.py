@@ -24,8 +24,8 @@ class Instant(NamedTuple):
     at: datetime
 
 
-async def instant_of(backend: Backend, name: str, text: str | None, now: datetime) -> Instant:
-    """What a parameter means that is a position or a time, or None for now.
+async def instant_of(backend: Backend, name: str, text: str, now: datetime) -> Instant:
+    """What a parameter means that is a position or a time.
 
     The projections have come to it then.
 
@@ -34,8 +34,6 @@ async def instant_of(backend: Backend, name: str, text: str | None, now: datetim
         ProjectionBehindError: a projection does not catch up in time.
 
     """
-    if text is None:
-        return await _present(backend, now)
     if _is_position(text):
         # Longer than any position, and perhaps than what can be converted.
         position = int(text) if len(text) <= _DIGITS else _MAX_POSITION
@@ -47,6 +45,33 @@ async def instant_of(backend: Backend, name: str, text: str | None, now: datetim
     time = read_time(name, text)
     # What a license will be is not known: of a time to come, the answer is as of now.
     return Instant(await _position_at(backend, time), min(time, now))
+
+
+async def span_of(
+    backend: Backend, from_: str | None, to: str | None, now: datetime, min_position: int | None
+) -> tuple[Instant | None, Instant]:
+    """What the parameters `from` and `to` mean: each a position or a time, and no `to` is now.
+
+    Raises:
+        ProblemError: 422 for what is neither, or ahead of the ledger, and for a `from` after `to`.
+        ProjectionBehindError: a projection does not catch up in time.
+
+    """
+    if min_position is not None:
+        for projection in (backend.slots, backend.trail):
+            await wait_until(backend, projection, min_position, "min_position")
+    first = None if from_ is None else await instant_of(backend, "from", from_, now)
+    if to is None:
+        # What other processes wrote may have come to the projections before it came here.
+        known = max(backend.known_position, min_position or 0, first.position if first else 0)
+        await backend.slots.wait_until(known)
+        await backend.trail.wait_until(known)
+        last = Instant(known, now)
+    else:
+        last = await instant_of(backend, "to", to, now)
+    if first is not None and first > last:
+        raise invalid("from is after to. Give the earlier one first.")
+    return first, last
 
 
 async def first_position(backend: Backend, name: str, text: str, instant: Instant) -> int:
@@ -77,13 +102,6 @@ async def wait_until(backend: Backend, freshness: Freshness, position: int, name
 
 def _is_position(text: str) -> bool:
     return text.isascii() and text.isdigit()
-
-
-async def _present(backend: Backend, now: datetime) -> Instant:
-    position = backend.known_position
-    await backend.slots.wait_until(position)
-    await backend.trail.wait_until(position)
-    return Instant(position, now)
 
 
 async def _position_at(backend: Backend, time: datetime) -> int:

@@ -6,8 +6,7 @@ from fastapi import Request
 from msgspec import Struct
 
 from hotslot.api.backend import backend_of
-from hotslot.api.instants import first_position, instant_of
-from hotslot.api.problems import invalid
+from hotslot.api.instants import first_position, span_of
 from hotslot.api.projected import entry_shape
 from hotslot.api.reading import Reading
 from hotslot.api.shapes import Entry, Position, Slots, Time, write_time_or_null
@@ -54,6 +53,7 @@ async def replay(
     from_: str | None,
     to: str | None,
     now: datetime,
+    min_position: int | None,
     cursor: str | None,
     limit: int,
 ) -> Replay:
@@ -65,14 +65,10 @@ async def replay(
 
     """
     backend = backend_of(request)
+    first, last = await span_of(backend, from_, to, now, min_position)
     begin = 1
-    first = None
-    if from_ is not None:
-        first = await instant_of(backend, "from", from_, now)
+    if from_ is not None and first is not None:
         begin = await first_position(backend, "from", from_, first)
-    last = await instant_of(backend, "to", to, now)
-    if first is not None and first > last:
-        raise invalid("from is after to. Give the earlier one first.")
     page = await Reading.at(request, last).of_trail(
         trail.entries, asker, license_id=license_id, first=begin, cursor=cursor, limit=limit
     )

@@ -44,6 +44,7 @@ class AsyncLicenses(_AsyncRoom):
     revoke = awaited(licenses.revoke)
     deployments = listed_async(licenses.deployments)
     tenures = listed_async(licenses.tenures)
+    diff = awaited(licenses.diff)
     file = awaited(licenses.file)
 
 
@@ -72,6 +73,7 @@ class AsyncAudit(_AsyncRoom):
 
     entries = listed_async(audit.entries)
     procedures = listed_async(audit.procedures)
+    replay = listed_async(audit.replay)
 
 
 class AsyncLog(_AsyncRoom):

@@ -44,6 +44,7 @@ class Licenses(_Room):
     revoke = answered(licenses.revoke)
     deployments = listed(licenses.deployments)
     tenures = listed(licenses.tenures)
+    diff = answered(licenses.diff)
     file = answered(licenses.file)
 
 
@@ -72,6 +73,7 @@ class Audit(_Room):
 
     entries = listed(audit.entries)
     procedures = listed(audit.procedures)
+    replay = listed(audit.replay)
 
 
 class Log(_Room):

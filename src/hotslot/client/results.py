@@ -232,6 +232,71 @@ class Entry(Struct, frozen=True):
     stream_version: int
 
 
+class FieldChange(Struct, frozen=True):
+    """A field of a license, such as `slots.total`, that has another value; None is none."""
+
+    field: str
+    before: str | int | None
+    after: str | int | None
+
+
+class HeldRole(Struct, frozen=True):
+    """A role that a deployment held on a license, since an event at a position."""
+
+    role: str
+    mode: str
+    since: datetime
+    position: int
+    standby_for: str | None
+
+
+class RoleChange(Struct, frozen=True):
+    """A deployment that holds another role, or the same one anew; None is none on this license."""
+
+    deployment: str
+    before: HeldRole | None
+    after: HeldRole | None
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """A license as of the positions `from_` and `to`, and what changed from the one to the other.
+
+    `before` is None when the license had not been issued by then. `entries` is how many entries the
+    trail has about it after `from_`, up to and with `to`, and there are more if `more_entries`.
+    `next` is the cursor of the next part of `deployments`, None on the last.
+    """
+
+    license: str
+    from_: int = field(name="from")
+    to: int
+    before: License | None
+    after: License
+    changes: tuple[FieldChange, ...]
+    deployments: tuple[RoleChange, ...]
+    entries: int
+    more_entries: bool
+    next: str | None
+
+
+class LicenseAfter(Struct, frozen=True, kw_only=True):
+    """A license as an event left it; `active` names the first 100 of `slots.used`."""
+
+    license: str
+    status: str
+    expires_at: datetime | None
+    term: int
+    slots: Slots
+    active: tuple[str, ...]
+    backup_count: int
+
+
+class Step(Struct, frozen=True):
+    """An entry of the audit trail, and its license after it; None for what is about no license."""
+
+    entry: Entry
+    after: LicenseAfter | None
+
+
 class Procedure(Struct, frozen=True):
     """The steps in which an offline backup took over, tied by their reason or trace id."""
 

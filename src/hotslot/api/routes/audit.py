@@ -106,6 +106,7 @@ async def list_steps(
     license: Filter = None,  # noqa: A002 - the parameter's name
     from_: From = None,
     to: To = None,
+    min_position: MinPosition = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
@@ -123,6 +124,7 @@ async def list_steps(
         from_=from_,
         to=to,
         now=utc_now(),
+        min_position=min_position,
         cursor=cursor,
         limit=limit,
     )

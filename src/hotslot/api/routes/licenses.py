@@ -245,6 +245,7 @@ async def compare_license(
     license_id: LicenseId,
     from_: Begin,
     to: To = None,
+    min_position: MinPosition = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
@@ -261,6 +262,7 @@ async def compare_license(
         from_=from_,
         to=to,
         now=utc_now(),
+        min_position=min_position,
         cursor=cursor,
         limit=limit,
     )

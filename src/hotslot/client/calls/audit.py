@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from hotslot.client.call import Pages, path, written
-from hotslot.client.results import Entry, Failover, Procedure
+from hotslot.client.call import Pages, moment, path, written
+from hotslot.client.results import Entry, Failover, Procedure, Step
 
 
 def entries(
@@ -15,11 +15,12 @@ def entries(
     outcome: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    as_of: int | datetime | None = None,
 ) -> Pages[Entry]:
     """Iterate over each `Entry` of the audit trail, oldest first, refusals included.
 
     `actor` is an id or `kind:id`, `type` that of an event (docs/events.md), `outcome` done or
-    refused.
+    refused; `as_of` a position or a time, up to which the trail is read.
     """
     return Pages(
         path=path("audit"),
@@ -33,6 +34,7 @@ def entries(
             "outcome": outcome,
             "since": written(since),
             "until": written(until),
+            "as_of": moment(as_of),
         },
     )
 
@@ -41,13 +43,33 @@ def procedures(
     *,
     license: str | None = None,  # noqa: A002 - the parameter's name
     deployment: str | None = None,
+    as_of: int | datetime | None = None,
 ) -> Pages[Procedure]:
-    """Iterate over each offline `Procedure`, oldest first."""
+    """Iterate over each offline `Procedure`, oldest first; `as_of` is a position or a time."""
     return Pages(
         path=path("audit", "procedures"),
         name="procedures",
         of=Procedure,
-        query={"license": license, "deployment": deployment},
+        query={"license": license, "deployment": deployment, "as_of": moment(as_of)},
+    )
+
+
+def replay(
+    *,
+    license: str | None = None,  # noqa: A002 - the parameter's name
+    from_: int | datetime | None = None,
+    to: int | datetime | None = None,
+) -> Pages[Step]:
+    """Iterate over each `Step` of the record, oldest first: an event, and the slots after it.
+
+    From the event at the position `from_`, or the first one at that time or after it, to that at
+    `to`; of one license, or of all.
+    """
+    return Pages(
+        path=path("audit", "replay"),
+        name="steps",
+        of=Step,
+        query={"license": license, "from": moment(from_), "to": moment(to)},
     )
 
 
@@ -57,8 +79,12 @@ def failovers(
     deployment: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    as_of: int | datetime | None = None,
 ) -> Pages[Failover]:
-    """Iterate over each `Failover`, newest first: how long every nomination really took."""
+    """Iterate over each `Failover`, newest first: how long every nomination really took.
+
+    `as_of` is a position or a time: what was known of them then.
+    """
     return Pages(
         path=path("failovers"),
         name="failovers",
@@ -68,5 +94,6 @@ def failovers(
             "deployment": deployment,
             "since": written(since),
             "until": written(until),
+            "as_of": moment(as_of),
         },
     )

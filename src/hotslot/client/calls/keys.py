@@ -1,6 +1,8 @@
 """Calls on API keys."""
 
-from hotslot.client.call import Call, Pages, command, given, path, path_of, shaped
+from datetime import datetime
+
+from hotslot.client.call import Call, Pages, command, given, moment, path, path_of, shaped
 from hotslot.client.results import CreatedKey, Key
 
 _ROOM = "keys"
@@ -28,9 +30,12 @@ def create(
     )
 
 
-def list_() -> Pages[Key]:
-    """Iterate over each `Key` in the order of their ids, revoked ones too; never their secrets."""
-    return Pages(path=path(_ROOM), name="keys", of=Key, query={})
+def list_(*, as_of: int | datetime | None = None) -> Pages[Key]:
+    """Iterate over each `Key` in the order of their ids, revoked ones too; never their secrets.
+
+    `as_of` is a position or a time: the keys as they were then.
+    """
+    return Pages(path=path(_ROOM), name="keys", of=Key, query={"as_of": moment(as_of)})
 
 
 def revoke(key: str, *, reason: str | None = None, idempotency_key: str | None = None) -> Call[Key]:

@@ -16,11 +16,15 @@ from hotslot.client.call import (
     shaped,
     written,
 )
-from hotslot.client.results import Holder, IssuedLicense, License, Tenure
+from hotslot.client.results import Difference, Holder, IssuedLicense, License, Tenure
 
 _ROOM = "licenses"
 _LICENSE = shaped(License)
 _ISSUED = shaped(IssuedLicense)
+_DIFFERENCE = shaped(Difference)
+
+COMPARED = 1000
+"""So many deployments are compared for one part of a difference: as many as the server does."""
 
 
 def issue(
@@ -50,16 +54,21 @@ def get(license_: str, *, as_of: int | datetime | None = None) -> Call[License]:
     return reading(path_of(_ROOM, license_), _LICENSE, as_of=moment(as_of))
 
 
-def list_(*, customer: str | None = None, status: str | None = None) -> Pages[License]:
+def list_(
+    *,
+    customer: str | None = None,
+    status: str | None = None,
+    as_of: int | datetime | None = None,
+) -> Pages[License]:
     """Iterate over each `License` in the order of their ids, all or those of a customer or status.
 
-    `status` is valid, expired, suspended or revoked.
+    `status` is valid, expired, suspended or revoked; `as_of` a position or a time.
     """
     return Pages(
         path=path(_ROOM),
         name="licenses",
         of=License,
-        query={"customer": customer, "status": status},
+        query={"customer": customer, "status": status, "as_of": moment(as_of)},
     )
 
 
@@ -141,9 +150,38 @@ def deployments(
     )
 
 
-def tenures(license_: str) -> Pages[Tenure]:
-    """Iterate over each `Tenure`, oldest first: who held which role from when to when."""
-    return Pages(path=path_of(_ROOM, license_, "tenures"), name="tenures", of=Tenure, query={})
+def tenures(license_: str, *, as_of: int | datetime | None = None) -> Pages[Tenure]:
+    """Iterate over each `Tenure`, oldest first: who held which role from when to when.
+
+    As of a position or a time, those that had begun by then; one that ended later lasts still.
+    """
+    return Pages(
+        path=path_of(_ROOM, license_, "tenures"),
+        name="tenures",
+        of=Tenure,
+        query={"as_of": moment(as_of)},
+    )
+
+
+def diff(
+    license_: str,
+    *,
+    from_: int | datetime,
+    to: int | datetime | None = None,
+    cursor: str | None = None,
+) -> Call[Difference]:
+    """Give the `Difference` of a license between two positions or times; without `to`, until now.
+
+    A license may have so many backups that the changed ones come in parts: `cursor` is the `next`
+    of the part before, asked with the `from_` and `to` that it says.
+    """
+    return reading(
+        path_of(_ROOM, license_, "diff"),
+        _DIFFERENCE,
+        **{"from": moment(from_), "to": moment(to)},
+        limit=COMPARED,
+        cursor=cursor,
+    )
 
 
 def file(
