@@ -9,7 +9,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from hotslot.domain import commands
-from hotslot.domain.events import BackupNominated, Recorded
+from hotslot.domain.events import AuditExported, BackupNominated, Recorded
 from hotslot.ledger.cache import Cache
 from hotslot.ledger.submission import (
     Done,
@@ -19,6 +19,7 @@ from hotslot.ledger.submission import (
     PreconditionFailedError,
     Refused,
     Repeated,
+    Submission,
 )
 from tests.ledger.writing import (
     activate,
@@ -119,6 +120,27 @@ def test_whoever_waits_behind_a_stale_decision_may_have_old_states_too(dsn: str)
                 *(here.submit(nominate(f"{name}-b")) for name in ("l", "m"))
             )
             assert [type(outcome) for outcome in outcomes] == [Done, Done]
+
+    asyncio.run(scenario())
+
+
+def test_a_key_that_reads_from_several_processes_at_once_is_noted_once(dsn: str):
+    """None of them follows the ledger here: only the append tells one of the others."""
+
+    def note(key: str) -> Submission:
+        exported = AuditExported(key=key, via="entries", position=1)
+        return submission(commands.NoteExport(exported=exported))
+
+    async def scenario() -> None:
+        async with writing(dsn) as here, writing(dsn) as there, writing(dsn) as elsewhere:
+            for key in ("k1", "k2", "k3"):
+                outcomes = await asyncio.gather(
+                    *(each.submit(note(key)) for each in (here, there, elsewhere) for _ in range(4))
+                )
+                assert all(isinstance(outcome, Done) for outcome in outcomes)
+        async with await AsyncConnection.connect(dsn) as connection:
+            recorded = await recorded_events(connection)
+        assert [event.stream for event in recorded] == ["audit:k1", "audit:k2", "audit:k3"]
 
     asyncio.run(scenario())
 
