@@ -13,10 +13,12 @@ RUN /opt/hotslot/bin/pip install --no-cache-dir --constraint constraints.txt . \
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin hotslot \
 # A volume that is mounted here takes the owner over: the server may make its keys in it.
- && install --directory --owner=hotslot --mode=0700 /var/lib/hotslot/signing-keys
+ && install --directory --owner=hotslot --mode=0700 /var/lib/hotslot/signing-keys \
+ && install --directory --owner=hotslot --mode=0700 /var/lib/hotslot/log-keys
 COPY --from=build /opt/hotslot /opt/hotslot
 ENV PATH=/opt/hotslot/bin:$PATH \
     HOTSLOT_SIGNING_KEYS=/var/lib/hotslot/signing-keys \
+    HOTSLOT_LOG_KEYS=/var/lib/hotslot/log-keys \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 USER hotslot

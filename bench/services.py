@@ -66,6 +66,7 @@ class Bench:
             "HOTSLOT_PORT": "0",
             "HOTSLOT_WORKERS": "1",
             "HOTSLOT_ADMIN_KEY": ADMIN_KEY,
+            "HOTSLOT_LOG_KEYS": str(self.folder / "log-keys"),
         }
         command = [sys.executable, "-m", "hotslot", "serve"]
         with self._running("hotslot", command, settings, HOTSLOT_READY) as port:

@@ -18,7 +18,7 @@ START_LIMIT = 60
 """Seconds that a server may take to say where it listens."""
 
 # One folder for all: a server that is started again on its database needs the key that has signed.
-_LOG_KEYS = tempfile.TemporaryDirectory(prefix="log-keys-")
+LOG_KEYS = tempfile.TemporaryDirectory(prefix="log-keys-")
 
 _LISTENS = re.compile(r"Hotslot listens on (http://\S+)")
 
@@ -41,7 +41,7 @@ class Server:
         variables |= {
             "HOTSLOT_ADMIN_KEY": ADMIN_KEY,
             "HOTSLOT_PORT": str(port),
-            "HOTSLOT_LOG_KEYS": _LOG_KEYS.name,
+            "HOTSLOT_LOG_KEYS": LOG_KEYS.name,
             **env,
         }
         if dsn is not None:

@@ -18,7 +18,12 @@ ROUTES = [
 COMMANDS = [(method, path) for method, path in ROUTES if method != "GET"]
 FILE_OF_X = "/v1/licenses/x/file"
 TAKES_FILE = [("PUT", "/v1/deployments/x/activation"), ("PUT", "/v1/deployments/x/backup")]
-PUBLIC = [("GET", "/v1/signing-keys"), ("GET", "/.well-known/jwks.json")]
+PUBLIC = [
+    ("GET", "/v1/signing-keys"),
+    ("GET", "/v1/log/checkpoint"),
+    ("GET", "/v1/log/key"),
+    ("GET", "/.well-known/jwks.json"),
+]
 EVENTS = "SELECT count(*) FROM ledger.events"
 
 

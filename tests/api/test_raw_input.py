@@ -183,6 +183,7 @@ QUERIES = [
     "%D9%A3", "NaN", "null", "", "2026-01-01", "9999-12-31T23:59:59-23:59",
     "0001-01-01T00:00:00%2B23:59", "2026-13-01T00:00:00Z", "9223372036854775808",
 ]  # fmt: skip
+TEXTS = {"/v1/log/checkpoint", "/v1/log/key"}
 PARAMETERS = [
     "limit", "cursor", "as_of", "min_position", "customer", "status", "role", "license",
     "deployment", "actor", "type", "outcome", "since", "until",
@@ -201,7 +202,8 @@ def test_a_query_of_anything_is_answered(target: Target, parameter: str):
         for path, answer in zip(some, answers, strict=True):
             is_probe = path.partition("?")[0].endswith(("/active", "/backup"))
             assert answer.status in {200, 404, 422, *([503] if is_probe else [])}, (path, answer)
-            json.loads(answer.raw)
+            if path.partition("?")[0] not in TEXTS:
+                json.loads(answer.raw)
     assert target.recorded() == before
 
 

@@ -105,6 +105,19 @@ ROUTES: dict[str, Route] = {
     "GET /v1/audit/procedures": Route(
         {ADMIN, OPERATOR, AUDITOR}, lambda c, s: c.http.get("/v1/audit/procedures")
     ),
+    "GET /v1/audit/proof/{index}": Route(
+        {ADMIN, OPERATOR, AUDITOR}, lambda c, s: c.http.get("/v1/audit/proof/0")
+    ),
+    "GET /v1/audit/consistency": Route(
+        {ADMIN, OPERATOR, AUDITOR},
+        lambda c, s: c.http.get("/v1/audit/consistency", params={"from": 1, "to": 1}),
+    ),
+    "GET /v1/log/tile/{level}/{tile}": Route(
+        {ADMIN, OPERATOR, AUDITOR}, lambda c, s: c.http.get("/v1/log/tile/0/000.p/1")
+    ),
+    "GET /v1/log/tile/entries/{tile}": Route(
+        {ADMIN, OPERATOR, AUDITOR}, lambda c, s: c.http.get("/v1/log/tile/entries/000.p/1")
+    ),
     "GET /v1/audit/replay": Route(
         {ADMIN, OPERATOR, AUDITOR}, lambda c, s: c.http.get("/v1/audit/replay", params={"limit": 1})
     ),
@@ -122,6 +135,8 @@ OPEN = {
     "GET /docs": 200,
     "GET /openapi.json": 200,
     "GET /v1/signing-keys": 200,
+    "GET /v1/log/checkpoint": 200,
+    "GET /v1/log/key": 200,
     # The key is in the URL; what they refuse is told with 200.
     "GET /activation": 200,
     "GET /deactivation": 200,

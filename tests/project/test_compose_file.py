@@ -44,17 +44,18 @@ def test_ports_are_for_this_machine_only():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
-def test_signing_keys_outlast_the_container():
+@pytest.mark.parametrize("setting", ["HOTSLOT_SIGNING_KEYS", "HOTSLOT_LOG_KEYS"])
+def test_keys_outlast_the_container(setting: str):
     """All else in it is read-only or a tmpfs, where a key would be gone after a restart."""
     api = compose()["services"]["api"]
     image = (ROOT / "Dockerfile").read_text("utf-8")
-    (folder,) = re.findall(r"(?m)^ENV (?:.*\\\n)* *HOTSLOT_SIGNING_KEYS=(\S+)", image)
+    (folder,) = re.findall(rf"(?m)^ENV (?:.*\\\n)* *{setting}=(\S+)", image)
     volumes = dict(reversed(volume.split(":")) for volume in api["volumes"])
 
     assert volumes[folder] in compose()["volumes"]
     assert not any(Path(folder).is_relative_to(place) for place in api["tmpfs"])
     assert re.search(
-        rf"install --directory --owner=hotslot --mode=0700 {folder}$",
+        rf"install --directory --owner=hotslot --mode=0700 {folder}(?: \\)?$",
         image,
         re.MULTILINE,
     )

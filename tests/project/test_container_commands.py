@@ -18,6 +18,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.project.containers import commands, compose
+from tests.serving import LOG_KEYS
 
 READY_WITHIN_S = 60
 ENDS_WITHIN_S = 60
@@ -100,6 +101,7 @@ def run(command: str, port: str, **variables: str) -> subprocess.CompletedProces
 @contextmanager
 def serving(command: str, variables: dict[str, str]) -> Iterator[Server]:
     """Run a command that serves until it says where, and stop it as a container engine does."""
+    variables = variables | {"HOTSLOT_LOG_KEYS": LOG_KEYS.name}  # in the image, a volume
     process = subprocess.Popen(
         adapted(command, "0"),
         env=without_ours() | variables | {"PYTHONUNBUFFERED": "1"},
