@@ -96,7 +96,7 @@ def test_as_of_every_position(api: Caller, story: tuple[str, tuple[str, ...], li
 
 def test_as_of_every_time(api: Caller, story: tuple[str, tuple[str, ...], list[Moment]]):
     lic, names, moments = story
-    times = {entry["position"]: entry["at"] for entry in api.trail()}
+    times = {entry["position"]: entry["at"] for entry in api.trail(license=lic)}
     for moment in moments:
         assert slots(api, lic, names, as_of=times[moment.position]) == moment.slots
         assert record(api, lic, as_of=times[moment.position]) == moment.record
@@ -169,7 +169,7 @@ def test_every_answer_says_the_position(
 ):
     lic, _, moments = story
     position = moments[-1].position
-    at = next(e["at"] for e in api.trail() if e["position"] == position)
+    at = next(e["at"] for e in api.trail(license=lic) if e["position"] == position)
     for as_of, said in ((position, position), (at, position), (None, None)):
         asked = {} if as_of is None else {"as_of": as_of}
         answer = api.http.get(path.format(lic=lic), params=asked)
