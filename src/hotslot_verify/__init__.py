@@ -1,0 +1,1 @@
+"""The auditor's own program: one file, `verify.py`, that needs nothing of Hotslot."""

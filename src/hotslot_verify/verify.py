@@ -1,0 +1,695 @@
+"""hotslot-verify: hold a Hotslot log against its key, its tree and its rules, without Hotslot.
+
+Needs this file, Python 3.11 and the library `cryptography`. Reads an export (a folder or a .zip) or
+a live server, from the first entry to the last, and answers three questions:
+
+1. Is it the log that the key's holder signed? The checkpoint is a C2SP signed note of the tree's
+   size and RFC 6962 root. Every leaf is hashed again; tiles tell the first one that was changed.
+2. Is it whole? Positions run from 1 without a gap, and so do the versions of every stream.
+3. Were the rules kept? The entries are replayed on a small model: see Replay.
+
+It can't tell whether others were shown another log (compare what --last keeps with theirs), nor
+whether what was entered was true. Exit status: 0 good, 1 bad, 2 wrong usage, 3 out of reach.
+"""
+
+import argparse
+import base64
+import hashlib
+import http.client
+import json
+import os
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+WIDTH = 256  # hashes in a tile
+LONGEST = 65_535  # bytes in a leaf
+SMALL = 65_536  # bytes in a checkpoint, at most
+CLOCKS_DIFFER_BY = timedelta(seconds=5)
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Bad(Exception):  # noqa: N818 - a finding, and no error of this program
+    """The log breaks a rule, at an entry (counted from 0, as the tree does) or as a whole."""
+
+    def __init__(self, rule: str, text: str, index: int | None = None) -> None:
+        super().__init__(text)
+        self.rule, self.text, self.index = rule, text, index
+
+
+class OutOfReachError(Exception):
+    """The log could not be read, which says nothing about it."""
+
+
+def need(right: object, rule: str, text: str, index: int | None = None) -> None:
+    """Raise Bad unless it is right."""
+    if not right:
+        raise Bad(rule, text, index)
+
+
+# --- Keys and checkpoints: c2sp.org/signed-note, tlog-checkpoint and tlog-cosignature -------------
+
+
+class Key(NamedTuple):
+    """A key that the auditor trusts, and its ids in plain and in timed signatures."""
+
+    name: str
+    id: bytes
+    timed_id: bytes
+    public: Ed25519PublicKey
+
+
+class Checkpoint(NamedTuple):
+    """A log's size and root, as signed with a key at a time (None: not signed with the time)."""
+
+    origin: str
+    size: int
+    root: bytes
+    key: str
+    at: datetime | None
+
+
+def read_key(line: str) -> Key:
+    """Read a verifier key, NAME+ID+KEY. Raises ValueError."""
+    name, _, rest = line.partition("+")
+    id_, _, material = rest.partition("+")
+    raw = _unbase64(material)
+    if not name or len(raw) != 33 or raw[0] != 1:
+        raise ValueError("not an Ed25519 verifier key, NAME+ID+KEY, nor a file of such lines")
+    ids = [hashlib.sha256(f"{name}\n".encode() + a + raw[1:]).digest()[:4] for a in (b"\1", b"\4")]
+    if id_ != ids[0].hex():
+        raise ValueError("the key's id does not fit the key: it was changed on its way")
+    return Key(name, ids[0], ids[1], Ed25519PublicKey.from_public_bytes(raw[1:]))
+
+
+def read_checkpoint(note: bytes, keys: Sequence[Key]) -> Checkpoint:
+    """Read a checkpoint and verify it. Other keys' signatures are passed over, bad ones are not."""
+    signer, at = None, None
+    try:
+        text = note.decode()
+        body, _, lines = text.rpartition("\n\n")
+        origin, size, root = body.split("\n")[:3]
+        if not re.fullmatch("0|[1-9][0-9]{0,17}", size) or len(_unbase64(root)) != 32:
+            raise ValueError
+        if not (origin and lines.endswith("\n")) or any(c < " " and c != "\n" for c in text):
+            raise ValueError
+        for line in lines[:-1].split("\n"):
+            dash, name, blob = line.split(" ")
+            id_, signature = _unbase64(blob)[:4], _unbase64(blob)[4:]
+            if dash != "\N{EM DASH}" or not signature:
+                raise ValueError
+            for key in keys:
+                if (name, id_) == (key.name, key.id):
+                    key.public.verify(signature, f"{body}\n".encode())
+                    signer = key
+                elif (name, id_) == (key.name, key.timed_id):
+                    seconds = int.from_bytes(signature[:8], "big")
+                    timed = f"cosignature/v1\ntime {seconds}\n{body}\n"
+                    key.public.verify(signature[8:], timed.encode())
+                    at = datetime.fromtimestamp(min(seconds, 253402300799), UTC)
+    except InvalidSignature:
+        raise Bad("signature", f"the checkpoint is not what key {key.id.hex()} signed") from None
+    except ValueError:
+        raise Bad("checkpoint", "it is no checkpoint in the form of a signed note") from None
+    if signer is None:
+        raise Bad("signature", "none of the given keys has signed the checkpoint")
+    need(signer.name == origin, "signature", f"the key is for {signer.name}, not for {origin}")
+    return Checkpoint(origin, int(size), _unbase64(root), signer.id.hex(), at)
+
+
+def _unbase64(text: str) -> bytes:
+    raw = base64.b64decode(text.encode("ascii"), validate=True)
+    if base64.b64encode(raw).decode() != text:
+        raise ValueError("not base64 in its one right form")
+    return raw
+
+
+# --- The tree: RFC 6962, in the tiles of c2sp.org/tlog-tiles --------------------------------------
+
+
+def fold(hashes: list[bytes]) -> bytes:
+    """The root over the roots of neighboring subtrees, all of one height but for the last."""
+    sha256 = hashlib.sha256
+    while len(hashes) > 1:
+        odd = hashes[len(hashes) & ~1 :]
+        pairs = zip(hashes[::2], hashes[1::2], strict=False)
+        hashes = [sha256(b"\1" + left + right).digest() for left, right in pairs] + odd
+    return hashes[0] if hashes else sha256().digest()
+
+
+class Tree:
+    """The tile of each level that is not full yet; all are held against the log's own."""
+
+    def __init__(self, given: Callable[[str, int], bytes | None]) -> None:
+        self.levels: list[list[bytes]] = [[]]
+        self.size = 0
+        self.bad: list[Bad] = []
+        self._given = given
+
+    def add(self, leaves: list[bytes]) -> None:
+        """Add the hashes of a tile's leaves: 256, or fewer at the end of the log."""
+        self.levels[0] = leaves
+        self.size += len(leaves)
+        for level, hashes in enumerate(self.levels):  # which grows meanwhile
+            if len(hashes) < WIDTH:
+                return
+            self.compare(level)
+            if level + 1 == len(self.levels):
+                self.levels.append([])
+            self.levels[level + 1].append(fold(hashes))
+            self.levels[level] = []
+
+    def root(self, leaves: list[bytes]) -> bytes:
+        """The root, with these leaves in the unfinished tile."""
+        rest: list[bytes] = []
+        for hashes in [leaves, *self.levels[1:]]:
+            rest = [fold(hashes + rest)] if hashes or rest else []
+        return fold(rest)
+
+    def compare(self, level: int) -> None:
+        """Hold the level's tile against the log's own, until one differs."""
+        hashes, covers = self.levels[level], WIDTH**level
+        path = tile_path(str(level), (self.size // covers - 1) // WIDTH, len(hashes))
+        given = self._given(path, WIDTH * 32) if hashes and not self.bad else None
+        if given is not None and given != b"".join(hashes):
+            fits = [given[32 * i : 32 * i + 32] == hash_ for i, hash_ in enumerate(hashes)]
+            index = (self.size // covers - len(hashes) + [*fits, False].index(False)) * covers
+            self.bad = [Bad("tile" if level else "leaf", f"its hash is not that in {path}", index)]
+
+
+def tile_path(level: str, index: int, width: int) -> str:
+    """Where a tile lies: 1234067 is x001/x234/067; one that is not full has its width behind."""
+    path = f"{index % 1000:03}"
+    while index := index // 1000:
+        path = f"x{index % 1000:03}/{path}"
+    return f"tile/{level}/{path}" + (f".p/{width}" if width < WIDTH else "")
+
+
+# --- The entries and their rules ------------------------------------------------------------------
+
+# The events and their fields: ? is "or null", # a whole number, ! true or false, % an object; all
+# others are text. What follows on "2:" came with shape 2.
+EVENTS = """
+license.issued: license product customer slots# expires_at? activation_key_sha256
+license.file-issued: license product customer slots# expires_at? issued_at deployment? key digest
+license.imported: license product customer slots# expires_at? issued_at deployment? key digest
+license.renewed: license expires_at?
+license.resized: license slots#
+license.lease-changed: license seconds#
+license.suspended: license
+license.reinstated: license
+license.revoked: license
+license.deployment-activated: license deployment mode term#
+license.deployment-deactivated: license deployment term#
+license.backup-registered: license deployment mode standby_for? term#
+license.backup-unregistered: license deployment
+license.backup-nominated: license deployment mode replaced? term# \
+    2: replaced_term#? asked_at? wait_for_release!
+license.command-refused: command code license? deployment? asked% detail
+deployment.bound: deployment license role mode standby_for? term#
+deployment.promoted: deployment license mode term# 2: waits_for? waits_for_term#?
+deployment.released: deployment license cause replaced_by?
+deployment.took-over: deployment license term#
+deployment.stood-down: deployment license term#
+key.created: key role customer? deployment? sha256
+key.revoked: key
+audit.exported: key via position#
+"""
+BY_LICENSE = {"deployment.bound", "deployment.promoted", "deployment.released"}
+ALREADY = {("suspended", True), ("reinstated", False)}
+NO_WAIT = {"waits_for": None, "waits_for_term": None}
+FRONT = re.compile(  # a leaf up to the context of its event
+    r'\{"position":([1-9][0-9]{0,17}),"stream":"([!#-\[\]-~]+)","version":([1-9][0-9]{0,17}),'
+    r'"type":"([!#-\[\]-~]+)","event":\{"v":([1-9][0-9]{0,3})'
+)
+TIME = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?Z")
+Fields = dict[str, Any]
+
+
+def _shape(fields: str) -> dict[str, set[type]]:
+    marks: dict[str, type] = {"#": int, "!": bool, "%": dict}
+    return {
+        field.rstrip("#!%?"): {next((marks[mark] for mark in marks if mark in field), str)}
+        | ({type(None)} if "?" in field else set())
+        for field in fields.split()
+    }
+
+
+SHAPES = {}
+for _event in EVENTS.strip().splitlines():
+    _type, _first, _second = [*re.split(": | 2: ", _event), ""][:3]
+    SHAPES[_type, "1"] = _shape(_first)
+    if _second:
+        SHAPES[_type, "2"] = _shape(f"{_first} {_second}")
+TYPES = {type_ for type_, _ in SHAPES}
+CONTEXT, ACTOR = _shape("at actor% request_id trace_id? source? reason?"), _shape("kind id")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Fields:
+    if len(read := dict(pairs)) < len(pairs):
+        raise ValueError("a name comes twice")
+    return read
+
+
+_json = json.JSONDecoder(object_pairs_hook=_object).raw_decode
+
+
+def _check(data: Any, shape: dict[str, set[type]]) -> None:
+    if type(data) is not dict or data.keys() != shape.keys():
+        raise ValueError("other fields")
+    if any(type(data[name]) not in types for name, types in shape.items()):
+        raise ValueError("a field of another type")
+
+
+def _time(text: str) -> datetime:
+    if not TIME.fullmatch(text):
+        raise ValueError("not a time")
+    return datetime.fromisoformat(text)
+
+
+def _end(d: Fields) -> datetime | None:
+    return None if d["expires_at"] is None else _time(d["expires_at"])
+
+
+class Stream:
+    """What the events of a stream add up to: a license, a deployment, or just their number."""
+
+    version = slots = term = 0
+    active: dict[str, int]  # the deployments that are, and in which term each became that
+    suspended = revoked = False
+    expires_at: datetime | None = None
+    file: tuple[str, str, datetime] | None = None  # product, customer, time of issue
+    role, license, mode = "unlicensed", "", ""
+    owes: tuple[str, str, int] | None = None  # a change of an active role, to be confirmed
+
+
+class Replay:
+    """The entries in their order, each held against the rules, on a model of what they add up to.
+
+    A command's events stand side by side and have one context. The rules are held against the event
+    of the license; what it does to deployments must follow at once in their own streams.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.streams: dict[str, Stream] = {}
+        self.follow: list[tuple[str, Fields]] = []
+        self.unknown: Counter[str] = Counter()
+        self.set_back: list[tuple[int, timedelta]] = []
+        self.at = self.latest = datetime(1, 1, 2, tzinfo=UTC)
+        self._context = ""
+        self._seen: set[tuple[Any, ...]] = set()
+
+    def entry(self, leaf: bytes) -> None:
+        """Replay one more entry. Raises Bad, or ValueError or RecursionError if it is no entry."""
+        self.size += 1
+        front, _, rest = leaf.decode().partition(',"context":')
+        context, _, text = rest.partition(',"data":')
+        read, (data, end) = FRONT.fullmatch(front), _json(text)
+        if read is None or text[end:] != "}}" or type(data) is not dict:
+            raise ValueError("another form")
+        position, name, version, type_, shape = read.groups()
+        if int(position) != self.size:
+            raise Bad("position", f"position {position} stands where {self.size} must")
+        stream = self.streams.get(name) or self.streams.setdefault(name, Stream())
+        stream.version += 1
+        if int(version) != stream.version:
+            raise Bad("version", f"version {version} of {name} stands where {stream.version} must")
+        if is_new := context != self._context:
+            self._read_context(context)
+        if type_ not in TYPES:
+            self.unknown[type_] += 1
+            return
+        signature = (type_, shape, *data, *map(type, data.values()))
+        if signature not in self._seen:  # names and types are checked once for all that have them
+            if (type_, shape) not in SHAPES:
+                raise Bad("shape", f"this program does not know shape {shape} of {type_}")
+            _check(data, SHAPES[type_, shape])
+            self._seen.add(signature)
+        kind, _, what = type_.partition(".")
+        if (
+            owner := data["key" if kind == "audit" else kind]
+        ) is None:  # a refusal that is about no license
+            kind, owner = "deployment", data["deployment"]
+        if name != f"{kind}:{owner}":
+            raise Bad("stream", f"{type_} of {kind} {owner} stands in {name}")
+        if type_ == "deployment.promoted":
+            data = NO_WAIT | data  # shape 1 did not say it
+        if self.follow or type_ in BY_LICENSE:
+            if is_new or not self.follow or self.follow.pop(0) != (type_, data):
+                raise Bad("command", f"{type_} is not what the event of a license before it does")
+        elif kind == "license":
+            self._license(what, stream, data)
+        elif what in ("took-over", "stood-down"):
+            right = stream.owes == (what, data["license"], data["term"])
+            need(right, "role", f"{owner} {what}, which was not to be confirmed")
+            stream.owes = None
+        elif kind == "key":
+            right = (stream.version, what) in ((1, "created"), (2, "revoked"))
+            need(right, "key", f"{owner} is {what} by event {version}")
+
+    def _read_context(self, text: str) -> None:
+        context, end = _json(text)
+        _check(context if end == len(text) else None, CONTEXT)
+        _check(context["actor"], ACTOR)
+        self._context, self.at = text, _time(context["at"])
+        if self.at < self.latest - CLOCKS_DIFFER_BY:
+            self.set_back.append((self.size - 1, self.latest - self.at))
+            self.latest = self.at
+        self.latest = max(self.latest, self.at)
+
+    def _license(self, what: str, it: Stream, d: Fields) -> None:  # noqa: C901, PLR0912 - one case an event
+        if what not in ("issued", "imported"):
+            need(it.version > 1, "license", "a license that was never issued")
+        match what:
+            case "issued":
+                need(it.version == 1, "license", f"{d['license']} was there before")
+                it.slots, it.expires_at, it.active = d["slots"], _end(d), {}
+            case "imported":
+                file, old = (d["product"], d["customer"], _time(d["issued_at"])), it.file
+                right = it.version == 1 or (old and old[:2] == file[:2] and old[2] < file[2])
+                need(right, "file", f"the file is not of {d['license']}, or not newer than before")
+                it.active = it.active if it.version > 1 else {}
+                it.file, it.slots, it.expires_at = file, d["slots"], _end(d)
+            case "deployment-activated":
+                right = it.file is None or d["mode"] == "offline"
+                need(right, "file", f"{d['license']} came in a file, and gives roles only with one")
+                self._take(it, d, "unlicensed", "active")
+                self.follow = [("deployment.bound", d | {"role": "active", "standby_for": None})]
+            case "backup-registered":
+                self._take(it, d, "unlicensed", "backup")
+                self.follow = [("deployment.bound", d | {"role": "backup"})]
+            case "deployment-deactivated":
+                self._leave(it, d, "active", "deactivated")
+                self._go_to_term(it, d, by=1)
+            case "backup-unregistered":
+                self._leave(it, d, "backup", "unregistered")
+            case "backup-nominated":
+                new, old, held = d["deployment"], d["replaced"], it.active.get(d["replaced"])
+                right = old in it.active if it.active else old is None
+                need(right, "nomination", f"{new} replaces {old}, but active are {[*it.active]}")
+                right = d.get("replaced_term", held) == held
+                need(right, "nomination", f"{old} is active since term {held}, not as it says")
+                right = self._holder(d, "backup").mode == d["mode"] == "online"
+                need(right, "offline-nomination", f"{new} is a backup by a file")
+                promoted = {name: d[name] for name in ("deployment", "license", "mode", "term")}
+                if d.get("wait_for_release"):
+                    promoted |= {"waits_for": old, "waits_for_term": held}
+                self.follow = [("deployment.promoted", NO_WAIT | promoted)]
+                if old is not None:
+                    self._leave(it, d | {"deployment": old}, "active", "replaced", new)
+                self._take(it, d, "backup", "active")
+            case "renewed" | "resized":
+                right = it.file is None and not it.revoked
+                need(right, "status", f"{d['license']} is revoked, or came in a file")
+                it.slots = d.get("slots", it.slots)
+                it.expires_at = _end(d) if what == "renewed" else it.expires_at
+            case "suspended" | "reinstated" | "revoked" | "lease-changed":
+                right = not it.revoked and (what, it.suspended) not in ALREADY
+                need(right, "status", f"{d['license']} is revoked for good, or {what} already")
+                it.revoked = what == "revoked"
+                it.suspended = what == "suspended" or (it.suspended and what != "reinstated")
+        used = len(it.active)
+        need(used <= it.slots, "slots", f"{used} active deployments in {it.slots} slots")
+
+    def _take(self, it: Stream, d: Fields, before: str, role: str) -> None:
+        right = not it.revoked and not it.suspended and (it.expires_at or NEVER) > self.at
+        need(right, "status", f"{d['license']} is revoked, suspended or expired")
+        taker = self._holder(d, before)
+        taker.role, taker.license, taker.mode = role, d["license"], d["mode"]
+        self._go_to_term(it, d, by=role == "active")
+        if role == "active":
+            it.active[d["deployment"]] = it.term
+            taker.owes = ("took-over", d["license"], it.term)
+
+    def _leave(self, it: Stream, d: Fields, role: str, cause: str, by: str | None = None) -> None:
+        leaver, name = self._holder(d, role), d["deployment"]
+        if role == "active":
+            leaver.owes = ("stood-down", d["license"], it.active.pop(name))
+        leaver.role, leaver.license = "unlicensed", ""
+        released = {"deployment": name, "license": d["license"], "cause": cause, "replaced_by": by}
+        self.follow.append(("deployment.released", released))
+
+    def _holder(self, d: Fields, role: str) -> Stream:
+        name = f"deployment:{d['deployment']}"
+        it = self.streams.get(name) or self.streams.setdefault(name, Stream())
+        rule = "role" if it.license in ("", d["license"]) else "one-license"
+        right = it.role == role and rule == "role"
+        need(right, rule, f"{d['deployment']} is {it.role} {it.license}, and not {role}")
+        return it
+
+    def _go_to_term(self, it: Stream, d: Fields, *, by: int) -> None:
+        it.term += by
+        need(d["term"] == it.term, "term", f"{d['license']} is in term {it.term}, not {d['term']}")
+
+
+# --- Where the log is read from -------------------------------------------------------------------
+
+
+class Export:
+    """An export, a folder or a .zip: read where it lies, nothing is unpacked."""
+
+    def __init__(self, path: str) -> None:
+        self._root = Path(path) if Path(path).is_dir() else zipfile.Path(path)
+
+    def get(self, name: str, limit: int) -> bytes | None:
+        """The bytes of a file; None when it is not there."""
+        if not (self._root / name).is_file():
+            return None
+        with (self._root / name).open("rb") as file:
+            return _within(limit, file.read(limit + 1), name)
+
+    def leaves(self, size: int) -> Iterator[list[bytes]]:
+        """All leaves, in lists of 256."""
+        name, lines, rest = "entries.ndjson", list[bytes](), b""
+        need((self._root / name).is_file(), "entries", f"there is no {name}")
+        with (self._root / name).open("rb") as file:
+            while block := file.read(1 << 20):
+                *more, rest = (rest + block).split(b"\n")
+                lines += more
+                _within(LONGEST, max([rest, *more], key=len), f"a line of {name}")
+                for start in range(0, len(lines) - WIDTH + 1, WIDTH):
+                    yield lines[start : start + WIDTH]
+                del lines[: len(lines) // WIDTH * WIDTH]
+        yield lines + [rest] * bool(rest)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """Go nowhere else with the credential."""
+
+
+class Server:
+    """A live server, by its tiles."""
+
+    def __init__(self, url: str) -> None:
+        self._base = url.rstrip("/").removesuffix("/v1/log") + "/v1/log/"
+        key = os.environ.get("HOTSLOT_KEY")
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._opener = urllib.request.build_opener(_NoRedirect)
+
+    def get(self, name: str, limit: int) -> bytes | None:
+        """What the server has under the name; None when it has nothing. Tried three times."""
+        request = urllib.request.Request(self._base + name, headers=self._headers)  # noqa: S310
+        problem = ""
+        for wait in (1, 2, 0):
+            try:
+                with self._opener.open(request, timeout=30) as answer:
+                    return _within(limit, answer.read(limit + 1), name)
+            except urllib.error.HTTPError as error:
+                error.close()
+                if error.code == 404:
+                    return None
+                problem = f"answer {error.code}"
+                if error.code < 500 and error.code != 429:
+                    break
+            except (OSError, http.client.HTTPException) as error:
+                problem = str(error)
+            time.sleep(wait)
+        hint = (
+            " (HOTSLOT_KEY must be a key that may read the whole trail)" if "40" in problem else ""
+        )
+        raise OutOfReachError(f"{self._base}{name}: {problem}{hint}")
+
+    def leaves(self, size: int) -> Iterator[list[bytes]]:
+        """All leaves, in lists of 256."""
+        for start in range(0, size, WIDTH):
+            width = min(WIDTH, size - start)
+            path = tile_path("entries", start // WIDTH, width)
+            bundle, leaves, at = self.get(path, width * (2 + LONGEST)), [], 0
+            if bundle is None:
+                raise Bad("entries", f"the server does not give {path}", start)
+            while at < len(bundle):
+                end = at + 2 + int.from_bytes(bundle[at : at + 2], "big")
+                leaves.append(bundle[at + 2 : end])
+                at = end
+            yield leaves
+
+
+def _within(limit: int, data: bytes, name: str) -> bytes:
+    need(len(data) <= limit, "entries", f"{name} is longer than it may be")
+    return data
+
+
+# --- The whole ------------------------------------------------------------------------------------
+
+
+class Report(NamedTuple):
+    """What was found. A problem makes the log bad; a notice does not."""
+
+    checkpoint: Checkpoint | None
+    problems: list[Bad]
+    notices: list[str]
+
+
+def verify(
+    source: Export | Server, note: bytes, keys: Sequence[Key], last: Checkpoint | None, say: Any
+) -> Report:
+    """Read the whole log and hold it against everything; `say` is told how far it is."""
+    checkpoint = read_checkpoint(note, keys)
+    tree, replay, root_then = Tree(source.get), Replay(), b""
+    problems, notices = list[Bad](), list[str]()
+    for found in source.leaves(checkpoint.size):
+        leaves = found[: checkpoint.size - tree.size]
+        hashes = [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves]
+        if last is not None and 0 <= last.size - tree.size <= len(hashes):
+            root_then = tree.root(hashes[: last.size - tree.size])
+        tree.add(hashes)
+        try:
+            for leaf in leaves if not problems else ():
+                replay.entry(leaf)
+        except Bad as bad:
+            problems.append(Bad(bad.rule, bad.text, replay.size - 1))
+        except (ValueError, ArithmeticError, RecursionError):
+            problems.append(Bad("entry", "it is not in the form of an entry", replay.size - 1))
+        say(f"\r{tree.size:,} of {checkpoint.size:,} entries")
+        if len(found) > len(leaves):
+            notices.append(
+                "there are entries behind those that were signed: they count for nothing"
+            )
+            break
+    for level in range(len(tree.levels)):
+        tree.compare(level)
+    problems += tree.bad
+    is_signed = tree.size == checkpoint.size and tree.root(tree.levels[0]) == checkpoint.root
+    if tree.size < checkpoint.size:
+        text = f"it is missing, and all behind it: {checkpoint.size} entries were signed"
+        problems.append(Bad("entries", text, tree.size))
+    elif not is_signed:
+        problems.append(Bad("root", "the entries do not make the root that was signed"))
+    if last is not None and last.origin != checkpoint.origin:
+        problems.append(
+            Bad("forked", f"this log is {checkpoint.origin}, that of --last {last.origin}")
+        )
+    elif last is not None and last.size > checkpoint.size:
+        text = (
+            f"rolled back: {last.size} entries at --last, {checkpoint.size} now. (An export made "
+        )
+        problems.append(Bad("rolled-back", f"{text}with --until looks the same.)"))
+    elif last is not None and last.size > 0 and is_signed and root_then != last.root:
+        text = f"forked: the first {last.size} entries are not those that --last has the root of"
+        problems.append(Bad("forked", text))
+    notices += [f"entry {index}: the clock was set back by {by}" for index, by in replay.set_back]
+    for type_, count in replay.unknown.items():
+        notices.append(f"{count} entries have a type that this program does not know: {type_}")
+    if replay.follow and not problems:
+        notices.append("the log ends within a command, whose other events are not signed yet")
+    for event, at in (("its last entry", replay.latest), ("--last", last and last.at)):
+        if at and checkpoint.at and checkpoint.at < at - CLOCKS_DIFFER_BY:
+            notices.append(
+                f"the checkpoint's time, {checkpoint.at}, is before that of {event}, {at}"
+            )
+    return Report(checkpoint, problems, notices)
+
+
+def main() -> int:
+    """Run the program. Exit status: 0 good, 1 bad, 2 wrong usage, 3 out of reach."""
+    parser = argparse.ArgumentParser(
+        "hotslot-verify",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+        epilog=f"exit status: {(main.__doc__ or '').partition(': ')[2]}",
+    )
+    parser.add_argument("source", help="folder, .zip, or URL of a server (API key in HOTSLOT_KEY)")
+    parser.add_argument(
+        "--key", action="append", required=True, help="verifier key, or file of them"
+    )
+    parser.add_argument("--last", type=Path, help="keeps the checkpoint; the next must continue it")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--quiet", action="store_true", help="print problems only")
+    asked = parser.parse_args()
+    try:
+        texts = [Path(key).read_text("utf-8") if Path(key).is_file() else key for key in asked.key]
+        keys = [read_key(line) for text in texts for line in text.split()]
+        if "://" in asked.source and not re.fullmatch("https?://[^@]+", asked.source):
+            raise ValueError("a URL has http or https, and no user")
+    except (OSError, ValueError) as error:
+        parser.error(f"{error}")
+    say = sys.stderr.write if sys.stderr.isatty() and not asked.quiet else len
+    try:
+        is_url = "://" in asked.source
+        source: Export | Server = (Server if is_url else Export)(asked.source)
+        note = source.get("checkpoint", SMALL)
+        if note is None:
+            raise OutOfReachError(f"{asked.source} has no checkpoint")
+        last = None
+        if asked.last and asked.last.exists():
+            last = read_checkpoint(asked.last.read_bytes()[:SMALL], keys)
+        report = verify(source, note, keys, last, say)
+        if asked.last and not report.problems:
+            new = asked.last.with_name(f"{asked.last.name}.new")
+            new.write_bytes(note)
+            new.replace(asked.last)
+    except Bad as bad:
+        report = Report(None, [bad], [])
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        report = Report(None, [Bad("entries", f"the .zip can't be read: {error}")], [])
+    except (OutOfReachError, OSError) as error:
+        print(f"hotslot-verify: out of reach: {_shown(error)}", file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        print("hotslot-verify: interrupted, and nothing is known of the log", file=sys.stderr)
+        return 130
+    say("\r\x1b[K")
+    problems = [{"rule": b.rule, "index": b.index, "text": _shown(b.text)} for b in report.problems]
+    signed = report.checkpoint
+    told = {"good": not problems, "problems": problems, "notices": [*map(_shown, report.notices)]}
+    if signed is not None:
+        told |= {"origin": signed.origin, "size": signed.size, "root": signed.root.hex()}
+        told |= {"key": signed.key, "at": signed.at and signed.at.isoformat()}
+    if asked.json:
+        print(json.dumps(told))
+    else:
+        for problem in problems:
+            where = "" if problem["index"] is None else f"entry {problem['index']}: "
+            print(f"BAD     {where}{problem['text']} [{problem['rule']}]")
+        if not asked.quiet:
+            for notice in report.notices:
+                print(f"notice  {notice}")
+        if signed is not None and not problems and not asked.quiet:
+            print(
+                f"GOOD    {_shown(signed.origin)}: {signed.size:,} entries, signed at {signed.at} ..."
+            )
+    return 1 if problems else 0
+
+
+def _shown(text: object) -> str:
+    """What a stranger may have written, safe for a terminal and not too long."""
+    return str(text).encode("unicode_escape").decode()[:300]
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())
