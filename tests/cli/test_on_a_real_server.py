@@ -65,6 +65,32 @@ def test_a_hot_swap_from_the_command_line(on_server: Hotslot) -> None:
     assert "100% über" in done("audit --license swap --type license.deployment-deactivated")
 
 
+def test_what_became_of_a_license(on_server: Hotslot) -> None:
+    def done(command: str) -> str:
+        ended = on_server(*command.split())
+        assert ended.status == 0, ended.err
+        return ended.out
+
+    done("license issue --id then --product p --customer c --slots 1")
+    done("activate then-a --license then")
+    done("register then-b --license then")
+    before = json.loads(done("license show then --json"))["position"]
+    done("nominate then-b")
+    after = json.loads(done("license show then --json"))["position"]
+
+    listed = done(f"status --as-of {before}")
+    assert f"As of position {before}." in listed
+    told = done(f"license diff then --from {before} --to {after}")
+    assert f"from position {before} to position {after}: " in told
+    assert re.search(r"then-a\s+active since .*\s-\s*\n", told)
+    assert re.search(r"then-b\s+backup since .* active since", told)
+    steps = [json.loads(line) for line in done("audit replay --license then --json").splitlines()]
+    nominated = [each for each in steps if each["entry"]["position"] == after]
+    assert [each["after"]["active"] for each in nominated] == [["then-b"]]
+    shown = done(f"audit replay --license then --from {before}")
+    assert re.search(r"backup-nominated\s+then-b\s+then\s+valid\s+1 of 1\s+then-b\s+0", shown)
+
+
 def test_the_life_of_a_license(on_server: Hotslot) -> None:
     def shown(command: str) -> dict[str, object]:
         ended = on_server(*command.split(), "--json")

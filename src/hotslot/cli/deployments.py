@@ -7,7 +7,7 @@ from rich.console import Console
 
 from hotslot.cli.carried_files import LicenseFileOption
 from hotslot.cli.client import Json, path
-from hotslot.cli.output import card, cell, moment, say
+from hotslot.cli.output import as_of_field, card, cell, moment, say
 from hotslot.cli.session import DeploymentArgument, Session, acts_on_deployment
 
 LicenseOption = Annotated[str | None, typer.Option("--license", help="The license to do it under.")]
@@ -32,7 +32,7 @@ def show_deployment(console: Console, deployment: Json) -> None:
                 "may": may,
                 "may not": may_not,
                 **_lease(deployment.get("lease")),
-                **({"as of": deployment["as_of"]} if deployment.get("as_of") is not None else {}),
+                **as_of_field(deployment),
             }
         )
     )

@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 
 from hotslot.cli.client import Json, path
-from hotslot.cli.output import cell, moment, say, show_table
+from hotslot.cli.output import cell, moment, say, say_as_of, show_table
 from hotslot.cli.reading import DeploymentOption, LicenseOption, LimitOption
-from hotslot.cli.session import Session, checked_time, reads
+from hotslot.cli.session import AsOfOption, Session, checked_time, reads
 
 LIMIT = 20
 
@@ -39,6 +39,7 @@ def failovers(
         str | None,
         typer.Option("--until", help="Up to this time or day.", callback=checked_time),
     ] = None,
+    as_of: AsOfOption = None,
     limit: LimitOption = LIMIT,
 ) -> Json:
     """Show nominations, newest first: who took over from whom, and how long it took.
@@ -54,10 +55,12 @@ def failovers(
         deployment=deployment,
         since=since,
         until=until,
+        as_of=as_of,
     )
 
 
 def _show_failovers(console: Console, answer: Json) -> None:
+    say_as_of(console, answer)
     if not answer["failovers"]:
         say(console, "No backup was ever nominated.")
         return

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from hotslot.cli import signing_keys
 from hotslot.cli.client import Json, path
-from hotslot.cli.output import card, cell, moment, say, show_table
-from hotslot.cli.session import Session, acts, checked_id, reads
+from hotslot.cli.output import card, cell, moment, say, say_as_of, show_table
+from hotslot.cli.session import AsOfOption, Session, acts, checked_id, reads
 from hotslot.domain.keys import KeyRole
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ def _show_key(console: Console, key: Json) -> None:
 
 
 def _show_keys(console: Console, answer: Json) -> None:
+    say_as_of(console, answer)
     show_table(
         console,
         ("id", "role", "customer", "deployment", "created (UTC)", "revoked (UTC)"),
@@ -87,10 +88,11 @@ def create(
 def list_(
     session: Session,
     *,
+    as_of: AsOfOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 1000,
 ) -> Json:
     """List the API keys, the revoked ones too; never their secrets."""
-    return session.client.pages(path("keys"), "keys", limit)
+    return session.client.pages(path("keys"), "keys", limit, as_of=as_of)
 
 
 @acts(app, "revoke", _show_key)

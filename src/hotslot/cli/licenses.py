@@ -6,8 +6,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from hotslot.cli import differences
 from hotslot.cli.client import Client, Json, path
-from hotslot.cli.output import card, cell, moment, say, show_table
+from hotslot.cli.output import (
+    NEVER,
+    as_of_field,
+    card,
+    cell,
+    expiry,
+    moment,
+    say,
+    say_as_of,
+    show_table,
+)
 from hotslot.cli.session import (
     AsOfOption,
     LicenseArgument,
@@ -21,8 +32,6 @@ from hotslot.client import Refused
 from hotslot.domain.license import Status
 
 app = typer.Typer(help="Issue licenses, look at them and change them.", no_args_is_help=True)
-
-NEVER = "never"
 
 LEASE_COLUMNS = ("last seen (UTC)", "lease ends (UTC)", "stale")
 
@@ -62,12 +71,12 @@ def show_license(console: Console, license_: Json) -> None:
                 "product": license_["product"],
                 "customer": license_["customer"],
                 "status": license_["status"],
-                "expires (UTC)": _expiry(license_),
+                "expires (UTC)": expiry(license_["expires_at"]),
                 "slots": f"{slots['used']} used, {slots['free']} free, {slots['total']} in total",
                 "backups": f"{license_['backup_count']} (they use no slot)",
                 "term": license_["term"],
                 "position": license_["position"],
-                **({"as of": license_["as_of"]} if license_.get("as_of") is not None else {}),
+                **as_of_field(license_),
             }
         )
     )
@@ -121,6 +130,7 @@ def _lease(held: Json, columns: Sequence[str]) -> Sequence[str | bool | None]:
 
 def show_licenses(console: Console, answer: Json) -> None:
     """Print a list of licenses, one a line."""
+    say_as_of(console, answer)
     if not answer["licenses"]:
         say(console, "No licenses.")
         return
@@ -145,7 +155,7 @@ def show_licenses(console: Console, answer: Json) -> None:
                 found["slots"]["used"],
                 found["slots"]["total"],
                 found["backup_count"],
-                _expiry(found),
+                expiry(found["expires_at"]),
             )
             for found in answer["licenses"]
         ),
@@ -160,10 +170,6 @@ def _show_issued(console: Console, license_: Json) -> None:
         console.print()
         say(console, f"Activation key: {cell(license_['activation_key'])}", "bold")
         say(console, "It is shown this once. Deployments activate themselves with it.")
-
-
-def _expiry(license_: Json) -> str:
-    return NEVER if license_["expires_at"] is None else moment(license_["expires_at"])
 
 
 def _time_or_never(value: str | None) -> str | None:
@@ -213,11 +219,12 @@ def list_(
     status: Annotated[
         Status | None, typer.Option("--status", help="Only those of this status.")
     ] = None,
+    as_of: AsOfOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 1000,
 ) -> Json:
-    """List the licenses."""
+    """List the licenses, now or as of an earlier moment."""
     return session.client.pages(
-        path("licenses"), "licenses", limit, customer=customer, status=status
+        path("licenses"), "licenses", limit, customer=customer, status=status, as_of=as_of
     )
 
 
@@ -312,3 +319,6 @@ def file(
     The last one comes again while it says all that a new one would.
     """
     return {"license_file": session.file(path("licenses", license_, "file"), deployment)}
+
+
+differences.add_to(app)

@@ -22,6 +22,7 @@ from hotslot.client import HotslotError, OutOfReach, Refused, Unreadable
 # On a pipe nobody wraps: a line is as long as its content, so that ids stay whole for grep.
 PIPE_WIDTH = 10_000
 NOTHING = "-"
+NEVER = "never"
 
 
 def screen(*, stderr: bool = False) -> Console:
@@ -58,6 +59,11 @@ def moment(value: str | None) -> str:
     except ValueError:
         return cell(value)
     return at.strftime("%Y-%m-%d %H:%M:%S.") + f"{at.microsecond // 1000:03d}"
+
+
+def expiry(value: str | None) -> str:
+    """Show the end of a license's validity, as `moment` does; it may have none."""
+    return NEVER if value is None else moment(value)
 
 
 def show_table(console: Console, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
@@ -99,6 +105,18 @@ def say(console: Console, sentence: str, style: str = "") -> None:
     console.print(sentence, style=style)
 
 
+def as_of_field(answer: Json) -> Mapping[str, str]:
+    """Give the line of a card that says what position it is as of; none for now."""
+    as_of = answer.get("as_of")
+    return {} if as_of is None else {"as of": f"position {as_of}"}
+
+
+def say_as_of(console: Console, answer: Json) -> None:
+    """Say the position that an answer is as of, unless it is of now."""
+    if answer.get("as_of") is not None:
+        say(console, f"As of position {answer['as_of']}.", "dim")
+
+
 def fail(exit_status: int, sentence: str) -> NoReturn:
     """Say why it can't be done, and end the command."""
     say(screen(stderr=True), cell(sentence))
@@ -108,6 +126,11 @@ def fail(exit_status: int, sentence: str) -> NoReturn:
 def write_json(body: Json, *, stderr: bool = False) -> None:
     """Write an answer of the API as it is."""
     typer.echo(json.dumps(body, indent=2, ensure_ascii=False), err=stderr)
+
+
+def write_json_line(item: Json) -> None:
+    """Write one thing of a long answer, on a line of its own."""
+    typer.echo(json.dumps(item, ensure_ascii=False))
 
 
 def show_failure(failure: HotslotError, *, as_json: bool = False) -> None:

@@ -7,11 +7,11 @@ import typer
 import typer.core
 from rich.console import Console
 
-from hotslot.cli import audit_export, audit_log, audit_verify
+from hotslot.cli import audit_export, audit_log, audit_verify, replay
 from hotslot.cli.client import Client, Json, path
 from hotslot.cli.deployments import show_deployment
 from hotslot.cli.licenses import read_license, show_license, show_licenses
-from hotslot.cli.output import cell, moment, say, show_table
+from hotslot.cli.output import cell, moment, say, say_as_of, show_table
 from hotslot.cli.session import AsOfOption, Session, checked_id, checked_time, reads
 from hotslot.client import Refused
 
@@ -53,6 +53,7 @@ def add_to(app: typer.Typer) -> None:
     )
     reads(trail, ENTRIES, show_trail)(audit)
     reads(trail, "procedures", _show_procedures)(procedures)
+    replay.add_to(trail)
     audit_export.add_to(trail)
     audit_log.add_to(trail)
     audit_verify.add_to(trail)
@@ -78,9 +79,7 @@ def status(
     never seen; every deployment that the server has not heard of is unlicensed.
     """
     if id_ is None:
-        if as_of is not None:
-            raise typer.BadParameter("--as-of needs a license or a deployment")
-        return session.client.pages(path("licenses"), "licenses", LIMIT)
+        return session.client.pages(path("licenses"), "licenses", LIMIT, as_of=as_of)
     try:
         return read_license(session.client, id_, as_of)
     except Refused as refused:
@@ -96,20 +95,24 @@ def history(
         typer.Argument(metavar="ID", help="A license or a deployment.", callback=checked_id),
     ],
     *,
+    as_of: AsOfOption = None,
     limit: LimitOption = LIMIT,
 ) -> Json:
-    """Show who held which role from when to when, and everything asked and done, oldest first."""
+    """Show who held which role from when to when, and everything asked and done, oldest first.
+
+    With --as-of it is told as it would have been then.
+    """
     client = session.client
     try:
-        tenures = _tenures(client, id_, limit)
-        asked = {"license": id_}
+        tenures = _tenures(client, id_, limit, as_of)
+        asked = {"license": id_, "as_of": as_of}
         trail = client.pages(path("audit"), "entries", limit, **asked)
     except Refused as refused:
         if refused.status not in NOT_A_LICENSE:
             raise
-        asked = {"deployment": id_}
+        asked = {"deployment": id_, "as_of": as_of}
         trail = client.pages(path("audit"), "entries", limit, **asked)
-        tenures = _tenures_of_deployment(client, id_, trail["entries"])
+        tenures = _tenures_of_deployment(client, id_, trail["entries"], as_of)
     found = _procedures(client, limit, **asked)["procedures"]
     return {"tenures": tenures, "procedures": found, **trail}
 
@@ -138,6 +141,7 @@ def audit(
         str | None,
         typer.Option("--until", help="Up to this time or day.", callback=checked_time),
     ] = None,
+    as_of: AsOfOption = None,
     limit: LimitOption = LIMIT,
 ) -> Json:
     """Show the audit trail, oldest first: who asked for what, when, why, and what became of it.
@@ -155,6 +159,7 @@ def audit(
         outcome=outcome,
         since=since,
         until=until,
+        as_of=as_of,
     )
 
 
@@ -163,6 +168,7 @@ def procedures(
     *,
     license_: LicenseOption = None,
     deployment: DeploymentOption = None,
+    as_of: AsOfOption = None,
     limit: LimitOption = LIMIT,
 ) -> Json:
     """Show offline procedures, oldest first: which backup took over from whom in three steps.
@@ -171,11 +177,12 @@ def procedures(
     activated with a license file. They are one procedure if all three have the same --reason, or
     the same trace id.
     """
-    return _procedures(session.client, limit, license=license_, deployment=deployment)
+    return _procedures(session.client, limit, license=license_, deployment=deployment, as_of=as_of)
 
 
 def show_trail(console: Console, answer: Json) -> None:
     """Print entries of the audit trail, with their places in `procedures` if the answer has any."""
+    say_as_of(console, answer)
     if not answer["entries"]:
         say(console, "No entries.")
         return
@@ -229,18 +236,20 @@ def _procedures(client: Client, limit: int, **asked: str | None) -> Json:
     return client.pages(path("audit", "procedures"), "procedures", limit, **asked)
 
 
-def _tenures(client: Client, license_: str, limit: int | None) -> list[Json]:
-    found = client.pages(path("licenses", license_, "tenures"), "tenures", limit)
+def _tenures(client: Client, license_: str, limit: int | None, as_of: str | None) -> list[Json]:
+    found = client.pages(path("licenses", license_, "tenures"), "tenures", limit, as_of=as_of)
     return list(found["tenures"])
 
 
-def _tenures_of_deployment(client: Client, deployment: str, entries: list[Json]) -> list[Json]:
+def _tenures_of_deployment(
+    client: Client, deployment: str, entries: list[Json], as_of: str | None
+) -> list[Json]:
     """Find the tenures of a deployment on the licenses that it ever held a role on."""
     bound = (entry["license"] for entry in entries if entry["type"] == "deployment.bound")
     held = [
         tenure
         for license_ in dict.fromkeys(bound)
-        for tenure in _tenures(client, license_, limit=None)
+        for tenure in _tenures(client, license_, None, as_of)
         if tenure["deployment"] == deployment
     ]
     return sorted(held, key=lambda tenure: int(tenure["from"]["position"]))
@@ -266,14 +275,14 @@ def _say_never_seen(console: Console, deployment: Json) -> None:
 
 def _show_history(console: Console, answer: Json) -> None:
     if answer["tenures"]:
-        _show_tenures(console, answer["tenures"])
+        _show_tenures(console, answer["tenures"], "now" if answer.get("as_of") is None else "then")
     else:
         say(console, "No role was ever held.")
     console.print()
     show_trail(console, answer)
 
 
-def _show_tenures(console: Console, tenures: Iterable[Json]) -> None:
+def _show_tenures(console: Console, tenures: Iterable[Json], lasting: str) -> None:
     show_table(
         console,
         ("deployment", "role", "mode", "license", "term", "from (UTC)", "to (UTC)", "ended by"),
@@ -285,7 +294,7 @@ def _show_tenures(console: Console, tenures: Iterable[Json]) -> None:
                 tenure["license"],
                 tenure["term"],
                 moment(tenure["from"]["at"]),
-                moment(tenure["to"]["at"]) if tenure["to"] else "now",
+                moment(tenure["to"]["at"]) if tenure["to"] else lasting,
                 tenure["to"]["type"] if tenure["to"] else None,
             )
             for tenure in tenures
@@ -298,6 +307,7 @@ def _standing_by(tenure: Json) -> str:
 
 
 def _show_procedures(console: Console, answer: Json) -> None:
+    say_as_of(console, answer)
     if not answer["procedures"]:
         say(console, "No procedures.")
         return

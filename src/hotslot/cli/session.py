@@ -6,7 +6,7 @@ into its exit status.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from hotslot.cli.client import Client, Json, Who, connect, credentials, exit_status
-from hotslot.cli.output import screen, show_failure, write_json
+from hotslot.cli.output import screen, show_failure, write_json, write_json_line
 from hotslot.client import HotslotError
 from hotslot.client import call as calls
 from hotslot.settings import ClientSettings
@@ -51,7 +51,10 @@ class Session:
 
 
 Show = Callable[[Console, Json], None]
-Command = Callable[..., Json]
+ShowPages = Callable[[Console, Iterator[Json]], None]
+Command = Callable[..., Any]
+Tell = Callable[[Any, bool], None]
+"""Takes what a command gave, and whether it is wanted as JSON."""
 
 
 def checked_id(value: str | None) -> str | None:
@@ -149,21 +152,50 @@ _DEPLOYMENTS = [*inspect.signature(_shared_by_deployments).parameters.values(), 
 
 def reads(app: typer.Typer, name: str, show: Show) -> Callable[[Command], Command]:
     """Register a command that only reads; `show` prints its answer for people."""
-    return _registered(app, name, show, _ALL)
+    return _registered(app, name, _telling(show), _ALL)
 
 
 def acts(app: typer.Typer, name: str, show: Show) -> Callable[[Command], Command]:
     """Register a command that changes something; `show` prints its answer for people."""
-    return _registered(app, name, show, _ACTS)
+    return _registered(app, name, _telling(show), _ACTS)
 
 
 def acts_on_deployment(app: typer.Typer, name: str, show: Show) -> Callable[[Command], Command]:
     """Register a command that a deployment may also give for itself, by an activation key."""
-    return _registered(app, name, show, _DEPLOYMENTS)
+    return _registered(app, name, _telling(show), _DEPLOYMENTS)
+
+
+def streams(
+    app: typer.Typer, name: str, show: ShowPages, items: str
+) -> Callable[[Command], Command]:
+    """Register a command that reads page by page, and prints each page as soon as it is there.
+
+    `show` prints the pages for people; as JSON, each of a page's `items` is a line of its own.
+    """
+
+    def tell(pages: Iterator[Json], as_json: bool) -> None:  # noqa: FBT001 - as `Tell` has it
+        if not as_json:
+            show(screen(), pages)
+            return
+        for page in pages:
+            for item in page[items]:
+                write_json_line(item)
+
+    return _registered(app, name, tell, _ALL)
+
+
+def _telling(show: Show) -> Tell:
+    def tell(answer: Json, as_json: bool) -> None:  # noqa: FBT001 - as `Tell` has it
+        if as_json:
+            write_json(answer)
+        else:
+            show(screen(), answer)
+
+    return tell
 
 
 def _registered(
-    app: typer.Typer, name: str, show: Show, shared: list[inspect.Parameter]
+    app: typer.Typer, name: str, tell: Tell, shared: list[inspect.Parameter]
 ) -> Callable[[Command], Command]:
     def register(command: Command) -> Command:
         _, *own = inspect.signature(command).parameters.values()
@@ -186,14 +218,11 @@ def _registered(
                 raise typer.BadParameter(str(error)) from error
             try:
                 with connect(server, who) as client:
-                    answer = command(Session(client, reason, once, activation_key), **arguments)
+                    session = Session(client, reason, once, activation_key)
+                    tell(command(session, **arguments), as_json)
             except HotslotError as failure:
                 show_failure(failure, as_json=as_json)
                 raise typer.Exit(exit_status(failure)) from failure
-            if as_json:
-                write_json(answer)
-            else:
-                show(screen(), answer)
 
         # typer reads the options from the signature, and the help from the docstring.
         run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
