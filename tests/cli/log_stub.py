@@ -55,6 +55,7 @@ class LogStub:
         """What times are resolved to."""
         self.changed: dict[str, Callable[[bytes], bytes]] = {}
         """What becomes of the answer to a path."""
+        self.missing: set[str] = set()
         self.answers_left: int | None = None
         """After so many answers, the server is away."""
 
@@ -83,6 +84,8 @@ class LogStub:
             return self._consistency(int(query["from"]), int(query["to"]))
         if path == "/v1/audit":
             return 200, msgspec.json.encode({"as_of": self.positions[query["as_of"]]}), JSON
+        if place in self.missing:
+            return 404, b'{"code": "not-found", "status": 404, "detail": "no such tile"}', JSON
         return 200, self._tile(place), BYTES
 
     def _checkpoint(self, query: dict[str, str]) -> Answer:

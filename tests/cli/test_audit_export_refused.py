@@ -46,6 +46,24 @@ def test_a_log_that_contradicts_itself_ends_it_with_1_and_the_index(
     assert not (tmp_path / "export" / "checkpoint").exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "complaint"),
+    [
+        ("tile/entries/002", "entries from 512 on are gone"),
+        ("tile/1/000.p/3", "from 0 on are gone"),
+    ],
+)
+def test_what_is_signed_and_not_there_is_told(
+    export: Export, log: LogStub, path: str, complaint: str
+):
+    log.missing.add(path)
+
+    ended = export()
+
+    assert ended.status == 1
+    assert complaint in ended.err
+
+
 def test_entries_and_tiles_that_agree_against_the_checkpoint_are_told(
     export: Export, log: LogStub, tmp_path: Path
 ):

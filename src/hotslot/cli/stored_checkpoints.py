@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import Connection, ServerCursor
 
@@ -12,12 +12,21 @@ from projections.proofs.verify import CLOCKS_MAY_DIFFER, Findings, Signed
 
 # By size, since that is how a tree grows, each with the one that was signed before it.
 CHECKPOINTS = """
-SELECT number, size, root, signed_at, note,
-       lag(size) OVER before AS size_before, lag(signed_at) OVER before AS signed_before
+SELECT number, size, root, signed_at, note, key,
+       lag(size) OVER before, lag(signed_at) OVER before, lag(key) OVER before
   FROM checkpoints.checkpoints
 WINDOW before AS (ORDER BY number)
  ORDER BY size, number
 """
+
+
+class _Place(NamedTuple):
+    """A checkpoint among the others."""
+
+    number: int
+    size: int
+    at: datetime
+    key: str
 
 
 class StoredCheckpoints:
@@ -35,32 +44,34 @@ class StoredCheckpoints:
         """Read them by size, and verify the signature of each and its place among the others."""
         with ServerCursor(connection, "hotslot_checkpoints") as cursor:
             for row in cursor.execute(CHECKPOINTS):
-                number, size, root, at, note, size_before, signed_before = row
+                number, size, root, at, note, key, *before = row
                 self.count += 1
-                self._take_order(number, size, at, size_before, signed_before)
+                if before[0] is not None:
+                    self._take_order(_Place(number, size, at, key), *before)
                 self._take_note(number, size, root, at, note)
                 yield Signed(number, size, root)
 
-    def _take_order(
-        self,
-        number: int,
-        size: int,
-        at: datetime,
-        size_before: int | None,
-        signed_before: datetime | None,
-    ) -> None:
-        if size_before is not None and size < size_before:
+    def _take_order(self, it: _Place, size: int, at: datetime, key: str) -> None:
+        """Compare one with the one that was signed before it."""
+        if it.size < size:
             self._findings.add(
                 "checkpoint-order",
-                f"Checkpoint {number} was signed over {size} events, and the one before it over "
-                f"{size_before}: the log was rolled back.",
-                size,
+                f"Checkpoint {it.number} was signed over {it.size} events, and the one before it "
+                f"over {size}: the log was rolled back.",
+                it.size,
             )
-        if signed_before is not None and at < signed_before - CLOCKS_MAY_DIFFER:
+        if it.at < at - CLOCKS_MAY_DIFFER:
             self._notices.add(
                 "checkpoint-clock",
-                f"A clock was set back: checkpoint {number} was signed at {at.isoformat()}, and "
-                f"the one before it at {signed_before.isoformat()}.",
+                f"A clock was set back: checkpoint {it.number} was signed at {it.at.isoformat()}, "
+                f"and the one before it at {at.isoformat()}.",
+            )
+        if it.key != key:
+            self._notices.add(
+                "checkpoint-key",
+                f"From checkpoint {it.number} on, {it.key} signs, and no longer {key}. Auditors "
+                "reject that unless they were told of it; if nobody rotated the key, find out "
+                "where the new one comes from.",
             )
 
     def _take_note(self, number: int, size: int, root: bytes, at: datetime, note: str) -> None:

@@ -9,7 +9,7 @@ from hotslot.checkpoints.note import Verifier
 from hotslot.cli.exports.errors import WrongLogError
 from hotslot.cli.exports.growing import Tile
 from hotslot.cli.exports.signed import Signed
-from hotslot.client import Hotslot, Refused
+from hotslot.client import Hotslot, OutOfReach, Refused
 from hotslot.client.call import Asked, Call, Reader, T, as_object, path
 from projections.proofs.merkle import HASH_BYTES
 from projections.proofs.tiles import ENTRIES, TILE_WIDTH, tile_path
@@ -17,6 +17,7 @@ from projections.proofs.tiles import ENTRIES, TILE_WIDTH, tile_path
 _LENGTH_BYTES = 2
 _TILE = "application/octet-stream"
 _NOT_FOUND = 404
+_GONE = ("not-found", "log-incomplete")
 
 
 class Log:
@@ -48,11 +49,11 @@ class Log:
         """The hashes of a tile.
 
         Raises:
-            WrongLogError: there are more or fewer than there must be.
+            WrongLogError: there are more or fewer than there must be, or none.
 
         """
         where = tile_path(level, index, width)
-        content = self._get(where, _bytes)
+        content = self._signed(where, Tile(level, index, ()).first_leaf(0))
         if len(content) != width * HASH_BYTES:
             raise WrongLogError(
                 f"{where} has {len(content)} bytes instead of {width * HASH_BYTES}.",
@@ -64,11 +65,11 @@ class Log:
         """The leaves of a bundle.
 
         Raises:
-            WrongLogError: there are more or fewer than there must be.
+            WrongLogError: there are more or fewer than there must be, or none.
 
         """
         where = tile_path(ENTRIES, index, width)
-        content = self._get(where, _bytes)
+        content = self._signed(where, index * TILE_WIDTH)
         leaves: list[bytes] = []
         begin = 0
         while begin < len(content) and len(leaves) < width:
@@ -88,6 +89,19 @@ class Log:
     def position_at(self, time: str) -> int:
         """The position of the last event that had happened at a time; 0 when none had."""
         return self._ask(path("audit"), _as_of, {"as_of": time, "limit": 1})
+
+    def _signed(self, where: str, first: int) -> bytes:
+        """A tile that must be there: a checkpoint was signed over it."""
+        try:
+            return self._get(where, _bytes)
+        except (Refused, OutOfReach) as error:
+            if error.problem is None or error.problem.get("code") not in _GONE:
+                raise
+            raise WrongLogError(
+                f"The server has signed a checkpoint over {where}, and does not give it: entries "
+                f"from {first} on are gone. ({error.problem.get('detail')})",
+                first,
+            ) from None
 
     def _get(self, where: str, read: Reader[T], **query: Asked) -> T:
         return self._ask(path("log") + f"/{where}", read, query)
