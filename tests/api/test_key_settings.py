@@ -111,5 +111,17 @@ def test_workers_find_what_the_flags_said(tmp_path: Path):
     found = environment_for_workers("postgresql://", settings)
     assert found["HOTSLOT_SIGNING_KEYS"] == str(tmp_path / "signing-keys")
     assert found["HOTSLOT_TRUSTED_KEYS"] == str(tmp_path / "vendors")
+    assert found["HOTSLOT_LOG_KEYS"] == str(tmp_path / "log-keys")
+    assert found["HOTSLOT_LOG_ORIGIN"] == ""
+    log = Settings(log_keys=tmp_path / "log", log_origin="licenses.example.com/v1/log")
+    found = environment_for_workers("", log)
+    assert found["HOTSLOT_LOG_KEYS"] == str(tmp_path / "log")
+    assert found["HOTSLOT_LOG_ORIGIN"] == "licenses.example.com/v1/log"
     signing = Settings(signing_keys=tmp_path / "own")
     assert environment_for_workers("", signing)["HOTSLOT_SIGNING_KEYS"] == str(tmp_path / "own")
+
+
+@pytest.mark.parametrize("origin", ["a b", "a+b", "ä", "x" * 256, "a\tb"])
+def test_an_origin_that_can_name_no_key(serve: Serve, origin: str):
+    ended = serve(HOTSLOT_LOG_ORIGIN=origin)
+    assert (ended.status, "HOTSLOT_LOG_ORIGIN: " in ended.err) == (2, True)

@@ -62,9 +62,9 @@ _ERRORS = {
     422: "The input is not valid (`invalid-input`), a license file is none "
     "(`license-file-unreadable`), or the Idempotency-Key was used for another request "
     "(`idempotency-key-reused`).",
-    503: "The view is behind (`projection-behind`, `checkpoint-behind`), or the database is out of "
-    "reach (`ledger-unavailable`): try again. Or the keys of license files are missing "
-    "(`no-signing-key`) or can't be read (`license-file-keys-unreadable`, "
+    503: "The view is behind (`projection-behind`, `checkpoint-behind`, `log-incomplete`), or the "
+    "database is out of reach (`ledger-unavailable`): try again. Or the keys of license files are "
+    "missing (`no-signing-key`) or can't be read (`license-file-keys-unreadable`, "
     "`log-keys-unreadable`).",
 }
 PROBLEM = "application/problem+json"

@@ -23,6 +23,7 @@ from hotslot.ledger.submission import (
     LedgerUnavailableError,
     PreconditionFailedError,
 )
+from projections.proofs.queries import NotInTreeError
 
 _LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 """What reads meet when the database is out of reach, or their session with it has ended."""
@@ -124,6 +125,7 @@ def install(app: FastAPI) -> None:
         *_LOST,
         ProjectionBehindError,
         UnknownEventError,
+        NotInTreeError,
         RequestValidationError,
         HTTPException,
     ):
@@ -200,6 +202,16 @@ def _tell(  # noqa: C901, PLR0911, PLR0912 - one case an error
                 code="event-not-known",
                 title="The ledger is ahead of this server",
                 detail=f"{error}",
+            )
+        case NotInTreeError():
+            return problem(
+                request_id,
+                status=503,
+                code="log-incomplete",
+                title="The log can't show what was signed",
+                detail=f"{error} Try again in a moment: the tree may be on its way there. If it "
+                "stays so, whoever runs the server should run `hotslot audit verify`.",
+                headers={"Retry-After": "2"},
             )
         case RequestValidationError(body=bytes(body)) if body:
             # What came as JSON is bytes no longer.
