@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from psycopg import Connection, IsolationLevel, ServerCursor
-from psycopg.errors import UndefinedTable
+from psycopg.errors import InvalidSchemaName, UndefinedTable
 
 from hotslot.ledger.leaf import leaf
 from projections.check import NotComparableError, Progress
@@ -122,7 +122,7 @@ def verify(
             # Before the snapshot is taken: from here on, no rebuild can swap the table.
             connection.execute(LOCK)
             return _Verification(connection, findings, notices).run(signed(connection), progress)
-        except UndefinedTable as error:
+        except (UndefinedTable, InvalidSchemaName) as error:
             raise NotComparableError(
                 "There is no tree over this ledger. Start the server once, which makes it, or run: "
                 "hotslot projections rebuild proofs"

@@ -111,12 +111,12 @@ class World:
             ended = self.hotslot("projections", "rebuild", name, HOTSLOT_DATABASE_URL=self.dsn)
             assert ended.status == 0, ended.err
 
-    def audit_verify(self, *options: str) -> "Report":
+    def audit_verify(self, *options: str, as_json: bool = True) -> "Report":
         """What the operator's own check says of the database."""
         ended = self.hotslot(
             "audit",
             "verify",
-            "--json",
+            *(["--json"] if as_json else []),
             *options,
             HOTSLOT_DATABASE_URL=self.dsn,
             HOTSLOT_LOG_KEYS=str(self.keys),

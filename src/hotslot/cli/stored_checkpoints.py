@@ -10,6 +10,8 @@ from hotslot.checkpoints.note import NoteError, Verifier
 from hotslot.cli.exports.signed import Signed as SignedNote
 from projections.proofs.verify import CLOCKS_MAY_DIFFER, Findings, Signed
 
+IS_INSTALLED = "SELECT to_regclass('checkpoints.checkpoints') IS NOT NULL"
+
 # By size, since that is how a tree grows, each with the one that was signed before it.
 CHECKPOINTS = """
 SELECT number, size, root, signed_at, note, key,
@@ -42,13 +44,15 @@ class StoredCheckpoints:
 
     def read(self, connection: Connection[Any]) -> Iterator[Signed]:
         """Read them by size, and verify the signature of each and its place among the others."""
+        if connection.execute(IS_INSTALLED).fetchone() != (True,):
+            return  # a database from before there were any
         with ServerCursor(connection, "hotslot_checkpoints") as cursor:
             for row in cursor.execute(CHECKPOINTS):
                 number, size, root, at, note, key, *before = row
                 self.count += 1
                 if before[0] is not None:
                     self._take_order(_Place(number, size, at, key), *before)
-                self._take_note(number, size, root, at, note)
+                self._take_note(_Place(number, size, at, key), root, note)
                 yield Signed(number, size, root)
 
     def _take_order(self, it: _Place, size: int, at: datetime, key: str) -> None:
@@ -74,17 +78,18 @@ class StoredCheckpoints:
                 "where the new one comes from.",
             )
 
-    def _take_note(self, number: int, size: int, root: bytes, at: datetime, note: str) -> None:
+    def _take_note(self, it: _Place, root: bytes, note: str) -> None:
         try:
             signed = SignedNote.read(note, self._keys)
         except NoteError as error:
-            self._findings.add("checkpoint-signature", f"Checkpoint {number}: {error}")
+            self._findings.add("checkpoint-signature", f"Checkpoint {it.number}: {error}")
             return
-        if (signed.size, signed.root, signed.at) != (size, root, at.replace(microsecond=0)):
+        row = (it.size, root, it.at.replace(microsecond=0), it.key)
+        if row != (signed.size, signed.root, signed.at, str(signed.key)):
             self._findings.add(
                 "checkpoint-row",
-                f"Checkpoint {number} stands in the table with another size, root or time than "
-                f"was signed: over {size} events instead of {signed.size}, at {at.isoformat()}.",
+                f"Checkpoint {it.number} does not stand in the table as it was signed: over "
+                f"{signed.size} events, at {signed.at}, with {signed.key}.",
             )
         if self.last is None or signed.size >= self.last.size:
             self.last = signed

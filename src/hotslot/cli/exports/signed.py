@@ -15,6 +15,8 @@ class Signed:
     origin: str
     size: int
     root: bytes
+    key: Verifier
+    """The newest of the log's keys that has signed it."""
     at: datetime | None
     """When it was signed; None where no signature says so."""
 
@@ -31,4 +33,5 @@ class Signed:
         said = Checkpoint.parse(note.body)
         times = [each.time for key, each in found.items() if key.algorithm == COSIGNATURE]
         at = datetime.fromtimestamp(min(times), UTC) if times else None
-        return cls(text, said.origin, said.size, said.root, at)
+        key = next(key for key in keys if key in found or key.cosigner in found)
+        return cls(text, said.origin, said.size, said.root, key, at)

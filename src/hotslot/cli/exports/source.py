@@ -17,7 +17,9 @@ from projections.proofs.tiles import ENTRIES, TILE_WIDTH, tile_path
 _LENGTH_BYTES = 2
 _TILE = "application/octet-stream"
 _NOT_FOUND = 404
-_GONE = ("not-found", "log-incomplete")
+_NOT_THERE = "not-found"
+_LOST = "log-incomplete"
+"""Answered for hashes while the tree is being made, and for entries when the ledger lacks them."""
 
 
 class Log:
@@ -53,7 +55,7 @@ class Log:
 
         """
         where = tile_path(level, index, width)
-        content = self._signed(where, Tile(level, index, ()).first_leaf(0))
+        content = self._signed(where, Tile(level, index, ()).first_leaf(0), (_NOT_THERE,))
         if len(content) != width * HASH_BYTES:
             raise WrongLogError(
                 f"{where} has {len(content)} bytes instead of {width * HASH_BYTES}.",
@@ -69,7 +71,7 @@ class Log:
 
         """
         where = tile_path(ENTRIES, index, width)
-        content = self._signed(where, index * TILE_WIDTH)
+        content = self._signed(where, index * TILE_WIDTH, (_NOT_THERE, _LOST))
         leaves: list[bytes] = []
         begin = 0
         while begin < len(content) and len(leaves) < width:
@@ -90,12 +92,12 @@ class Log:
         """The position of the last event that had happened at a time; 0 when none had."""
         return self._ask(path("audit"), _as_of, {"as_of": time, "limit": 1})
 
-    def _signed(self, where: str, first: int) -> bytes:
+    def _signed(self, where: str, first: int, gone: tuple[str, ...]) -> bytes:
         """A tile that must be there: a checkpoint was signed over it."""
         try:
             return self._get(where, _bytes)
         except (Refused, OutOfReach) as error:
-            if error.problem is None or error.problem.get("code") not in _GONE:
+            if error.problem is None or error.problem.get("code") not in gone:
                 raise
             raise WrongLogError(
                 f"The server has signed a checkpoint over {where}, and does not give it: entries "
