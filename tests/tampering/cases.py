@@ -41,7 +41,7 @@ class Case:
     with_key: tuple[str, ...] | None = None
     """By the same with `--key`; None is the same."""
     server: tuple[str, ...] = ()
-    """By `hotslot-verify URL`."""
+    """By `hotslot-verify URL`. `out-of-reach` is its exit status 3: it could not read all."""
     remembered: tuple[str, ...] | None = None
     """By the same with `--last`; None is the same."""
     export: str | None = None
@@ -50,6 +50,8 @@ class Case:
     """What it says over an earlier export; None: that is brought up to date."""
     notices: tuple[str, ...] = ()
     """What `hotslot audit verify` says without taking it for a fault."""
+    is_heard: bool = False
+    """Whether `hotslot-verify` has a notice, too."""
 
     @property
     def is_only_seen_outside(self) -> bool:
@@ -210,7 +212,7 @@ CASES = [
         "an event is deleted",
         sql(f"DELETE FROM ledger.events WHERE position = {POSITION}"),
         database=(f"position@{INDEX}", f"checkpoint-root@{INDEX}", "slots", "trail"),
-        server=("entries@0",),
+        server=("out-of-reach",),
         export="does not give it: entries from 0 on are gone",
     ),
     Case(
@@ -221,6 +223,7 @@ CASES = [
         server=(f"leaf@{INDEX}", "root"),
         export=f"Entry {INDEX} is not what",
         notices=(f"clock@{INDEX}",),
+        is_heard=True,
     ),
     Case(
         "swapped",
@@ -235,7 +238,7 @@ CASES = [
         "the newest events are cut off",
         sql(CUT_OFF),
         database=("checkpoint-longer@361", "tree-longer@361", "slots", "trail"),
-        server=("entries@256",),
+        server=("out-of-reach",),
         export="does not give it: entries from 256 on are gone",
     ),
     Case(
@@ -326,12 +329,14 @@ CASES = [
         "the clock is set back when an event is recorded",
         clock_set_back,
         notices=("clock@371",),
+        is_heard=True,
     ),
     Case(
         "checkpoint-clock",
         "the clock is set back when a checkpoint is signed",
         checkpoint_set_back,
         notices=("checkpoint-clock",),
+        is_heard=True,
     ),
 ]
 
@@ -343,19 +348,19 @@ HEAD = """\
 
 def table() -> str:
     """The cases as a table in Markdown."""
-    return HEAD + "".join(
-        f"| {case.what} | {_told(case.database, case)} | {_told(case.server, case)} "
-        f"| {_told(case.server if case.remembered is None else case.remembered, case)} |\n"
-        for case in CASES
-    )
+    return HEAD + "".join(f"| {' | '.join((case.what, *_row(case)))} |\n" for case in CASES)
 
 
-def _told(found: tuple[str, ...], case: Case) -> str:
-    if found:
-        kinds = ", ".join(f"`{each.partition('@')[0]}`" for each in found)
-        return f"{kinds}: **only this**" if case.is_only_seen_outside else kinds
-    if case.notices and not case.server:
-        return "a notice"
-    if found is case.database and case.with_key:
-        return "a notice; with `--key`: " + _told(case.with_key, case)
-    return "-"
+def _row(case: Case) -> tuple[str, str, str]:
+    heard = "a notice" if case.is_heard else "-"
+    database = _told(case.database, "a notice" if case.notices else "-")
+    if case.with_key is not None:
+        database += f"; with `--key`: {_told(case.with_key, '-')}"
+    remembered = _told(case.server if case.remembered is None else case.remembered, heard)
+    if case.is_only_seen_outside:
+        remembered += ": **only this**"
+    return database, _told(case.server, heard), remembered
+
+
+def _told(found: tuple[str, ...], otherwise: str) -> str:
+    return ", ".join(f"`{each.partition('@')[0]}`" for each in found) or otherwise

@@ -22,6 +22,7 @@ from hotslot.api.keyring import digest
 from hotslot.checkpoints.keys import LogKeys, ensure_key
 from hotslot.checkpoints.note import Checkpoint
 from hotslot.checkpoints.signer import Signer
+from hotslot.checkpoints.store import TRY_LOCK
 from hotslot.cli.listening import address, listening
 from hotslot.domain.events import KeyCreated
 from hotslot.domain.keys import KeyRole
@@ -137,9 +138,10 @@ class World:
 
     @contextmanager
     def served(self) -> Iterator[str]:
-        """A server on the database, without followers: they would change what is there."""
+        """A server on the database that neither follows nor signs: what is there stays."""
         app = create_app(self.dsn, None, LogKeys(self.keys, ORIGIN))
-        with listening("127.0.0.1", 0) as listener:
+        with psycopg.connect(self.dsn) as signer, listening("127.0.0.1", 0) as listener:
+            assert signer.execute(TRY_LOCK).fetchone() == (True,)
             server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none"))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
