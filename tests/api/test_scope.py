@@ -142,7 +142,7 @@ def test_lists_hold_what_is_the_customers_own(own: Customer, other: Customer):
     page = done(own.operator.http.get("/v1/licenses"))
     assert [each["id"] for each in page["licenses"]] == [own.license]
     asked = done(own.operator.http.get("/v1/licenses", params={"customer": other.name}))
-    assert asked == {"licenses": [], "next": None}
+    assert asked == {"licenses": [], "next": None, "as_of": None}
 
 
 def test_the_trail_holds_what_is_the_customers_own(api: Caller, own: Customer, other: Customer):

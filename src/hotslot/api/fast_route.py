@@ -22,6 +22,9 @@ from hotslot.api.problems import invalid
 _ID = re.compile(ID_PATTERN)
 
 
+_TEXT = str | None
+
+
 class _UnusualError(Exception):
     """The request is not for the short way. Holds the body, if it was read."""
 
@@ -41,6 +44,12 @@ class FastRoute(APIRoute):
         self._needs_query = any(
             field.field_info.is_required() for field in self.dependant.query_params
         )
+        # Text of any form needs no validation but that of the function itself.
+        self._texts = {
+            field.alias: field.name
+            for field in self.dependant.query_params
+            if field.field_info.annotation == _TEXT and not field.field_info.metadata
+        }
         self._body = _BodyParameter.of(self)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,13 +70,14 @@ class FastRoute(APIRoute):
         await response(scope, receive, send)
 
     async def _arguments(self, request: Request) -> dict[str, Any]:
-        if (
-            request.method not in (self.methods or ())
-            or self._needs_query
-            or (self._takes_query and request.scope["query_string"])
-        ):
+        if request.method not in (self.methods or ()) or self._needs_query:
             raise _UnusualError
         arguments: dict[str, Any] = {}
+        if self._takes_query and request.scope["query_string"]:
+            for alias, value in request.query_params.items():
+                if alias not in self._texts:
+                    raise _UnusualError
+                arguments[self._texts[alias]] = value
         for name, alias in self._ids:
             value = request.path_params[alias]
             if not _ID.fullmatch(value):

@@ -34,17 +34,30 @@ async def instant_of(backend: Backend, name: str, text: str, now: datetime) -> I
         ProjectionBehindError: a projection does not catch up in time.
 
     """
+    position, at = await place_of(backend, name, text, now)
+    return Instant(position, at or await time_at(backend, position))
+
+
+async def place_of(
+    backend: Backend, name: str, text: str, now: datetime
+) -> tuple[int, datetime | None]:
+    """As `instant_of`, but of a position without its time, which `time_at` looks up."""
     if _is_position(text):
         # Longer than any position, and perhaps than what can be converted.
         position = int(text) if len(text) <= _DIGITS else _MAX_POSITION
         await wait_until(backend, backend.slots, position, name)
         await wait_until(backend, backend.trail, position, name)
-        async with backend.pool.connection() as connection:
-            at = await trail.time_of(connection, position)
-        return Instant(position, at or datetime.min.replace(tzinfo=UTC))
+        return position, None
     time = read_time(name, text)
     # What a license will be is not known: of a time to come, the answer is as of now.
-    return Instant(await _position_at(backend, time), min(time, now))
+    return await _position_at(backend, time), min(time, now)
+
+
+async def time_at(backend: Backend, position: int) -> datetime:
+    """When the event at a position happened; the beginning of all time before the first one."""
+    async with backend.pool.connection() as connection:
+        at = await trail.time_of(connection, position)
+    return at or datetime.min.replace(tzinfo=UTC)
 
 
 async def span_of(

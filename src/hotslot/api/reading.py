@@ -10,7 +10,7 @@ from fastapi import Request
 from hotslot.api import shapes, views
 from hotslot.api.backend import Pool, backend_of, utc_now
 from hotslot.api.freshness import ProjectionBehindError
-from hotslot.api.instants import Instant, instant_of, wait_until
+from hotslot.api.instants import Instant, place_of, time_at, wait_until
 from hotslot.api.problems import invalid, refused
 from hotslot.api.projected import (
     backup_shape,
@@ -45,6 +45,7 @@ class Reading:
         self.as_of: int | None = None
         """The position that `as_of` was resolved to; None for now."""
         self._now = now or utc_now()
+        self._knows_time = True
 
     @property
     def position(self) -> int:
@@ -55,11 +56,6 @@ class Reading:
     def position_of_trail(self) -> int:
         """The ledger position that an answer from the trail shows."""
         return self._backend.trail.reached if self.as_of is None else self.as_of
-
-    @property
-    def then(self) -> datetime | None:
-        """The time that it is as of; None for now."""
-        return None if self.as_of is None else self._now
 
     @classmethod
     def at(cls, request: Request, instant: Instant) -> "Reading":
@@ -106,8 +102,22 @@ class Reading:
             await self._backend.trail.wait_until(self._backend.known_position)
 
     async def _resolve(self, as_of: str | None) -> None:
-        if as_of is not None:
-            self.as_of, self._now = await instant_of(self._backend, "as_of", as_of, self._now)
+        if as_of is None:
+            return
+        self.as_of, at = await place_of(self._backend, "as_of", as_of, self._now)
+        self._knows_time = at is not None
+        self._now = at or self._now
+
+    async def then(self) -> datetime | None:
+        """The time that it is as of; None for now."""
+        await self._look_up_time()
+        return None if self.as_of is None else self._now
+
+    async def _look_up_time(self) -> None:
+        """Find out when `as_of` was. It matters only where something may have expired by then."""
+        if not self._knows_time and self.as_of is not None:
+            self._now = await time_at(self._backend, self.as_of)
+            self._knows_time = True
 
     async def license(self, asker: Asker, license_id: str) -> shapes.License:
         """A license that the asker may see.
@@ -137,6 +147,8 @@ class Reading:
         is_whole = not self._backend.slots.is_behind(stream)
         async with self._pool.connection() as connection:
             view = await slots.license_view(connection, license_id, self.as_of)
+        if view is not None and view.expires_at is not None:
+            await self._look_up_time()
         if view is not None and self.as_of is None and is_whole:
             cache.put(license_id, view, marks)
         return view
@@ -176,6 +188,7 @@ class Reading:
             customer = asker.customer
         if self.as_of is None:
             await self._backend.slots.wait_until(self._backend.known_position)
+        await self._look_up_time()
         async with self._pool.connection() as connection:
             page = await slots.licenses(
                 connection,
@@ -252,6 +265,8 @@ class Reading:
             is_whole = not any(map(self._backend.slots.is_behind, streams))
             async with self._pool.connection() as connection:
                 view = await slots.deployment_view(connection, deployment, self.as_of)
+            if view is not None and view.expires_at is not None:
+                await self._look_up_time()
             if view is None or self.as_of is not None:
                 return view
             stream = license_stream(view.license)

@@ -41,7 +41,7 @@ async def list_failovers(
     page = await read.of_trail(
         failovers,
         credential.asker,
-        at=read.then,
+        at=await read.then(),
         license_id=license,
         deployment=deployment,
         since=None if since is None else read_time("since", since),
