@@ -149,6 +149,13 @@ def test_a_finished_export_that_was_changed_is_not_built_upon(
     assert "was changed since it was made, or is damaged, at entry 256 or within" in ended.err
 
 
+def test_a_server_that_is_away_leaves_no_empty_folder(export: Export, log: LogStub, tmp_path: Path):
+    log.answers_left = 0
+
+    assert export().status == 3
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_two_into_one_folder_are_refused(export: Export, tmp_path: Path):
     with Folder(tmp_path / "export").opened():
         ended = export()

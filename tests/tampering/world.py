@@ -121,7 +121,6 @@ class World:
             *options,
             HOTSLOT_DATABASE_URL=self.dsn,
             HOTSLOT_LOG_KEYS=str(self.keys),
-            HOTSLOT_LOG_ORIGIN=ORIGIN,
         )
         return Report(ended)
 

@@ -9,9 +9,8 @@ import msgspec
 import psycopg
 import typer
 
-from hotslot.checkpoints.keys import LogKeyError, LogKeys, origin_of
+from hotslot.checkpoints.keys import LogKeyError, LogKeys
 from hotslot.checkpoints.note import NoteError, Verifier
-from hotslot.checkpoints.store import LEDGER
 from hotslot.cli.client import Json
 from hotslot.cli.exports.signed import Signed
 from hotslot.cli.on_database import REFUSED, database
@@ -24,6 +23,9 @@ from projections.catalogue import PROJECTIONS
 from projections.check import NotComparableError, check
 from projections.projection import ProjectionError
 from projections.proofs.verify import Finding, Findings, Verified, verify
+
+# What the log called itself when it signed: the first lines of the notes.
+ORIGINS = "SELECT DISTINCT split_part(note, chr(10), 1) FROM checkpoints.checkpoints"
 
 COMPARED = ("slots", "trail")
 """The projections that are compared with a replay; the tree is compared hash by hash."""
@@ -89,15 +91,19 @@ def verify_(
 
 
 def _keys_of(dsn: str) -> list[Verifier]:
-    settings = server_settings()
+    """The log's keys, under the name or the names that its checkpoints have."""
+    path = server_settings().log_keys_path
     with psycopg.connect(dsn) as connection:
         try:
-            ledger = (connection.execute(LEDGER).fetchone() or ("",))[0]
+            origins = [str(origin) for (origin,) in connection.execute(ORIGINS)]
         except psycopg.errors.UndefinedTable:
             fail(REFUSED, "This database has no checkpoints. Start the server once, and try again.")
-    origin = settings.log_origin or origin_of(str(ledger))
     try:
-        return asyncio.run(LogKeys(settings.log_keys_path, origin).verifiers(origin))
+        return [
+            key
+            for origin in origins
+            for key in asyncio.run(LogKeys(path, origin).verifiers(origin))
+        ]
     except LogKeyError as error:
         fail(REFUSED, f"{error} Or give the log's key with --key.")
 

@@ -44,6 +44,7 @@ class Folder:
             ExportError: it holds something else, or somebody else is exporting into it.
 
         """
+        is_new = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -57,6 +58,9 @@ class Folder:
             yield
         finally:
             os.close(handle)
+            if is_new:
+                with contextlib.suppress(OSError):  # it is not empty
+                    self.path.rmdir()
 
     def read(self, name: str) -> bytes | None:
         """The content of a file; None when there is none."""
