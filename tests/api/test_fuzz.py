@@ -47,7 +47,13 @@ NOISE = {
     "unauthenticated",
     "unsupported-media-type",
 }
-KNOWN = {"id": "known", "deployment": "known"}
+KNOWN = {
+    "id": "known",
+    "deployment": "known",
+    "index": "0",
+    "level": "0",
+    "tile": "000.p/1",
+}
 
 
 class Fuzzed:

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from hotslot.client import (
-    ConsistencyProof,
     Deployment,
     Entry,
     Failover,
@@ -422,20 +421,3 @@ def test_secrets_are_in_no_repr() -> None:
         made = msgspec.convert(body, kind)
         assert secret not in repr(made)
         assert secret not in f"{made}"
-
-
-def test_what_is_asked_of_the_log(hotslot: Any, stub: Stub) -> None:
-    stub.answer("GET", "/v1/log/checkpoint", "a\n9\n", media=PLAIN)
-    stub.answer("GET", "/v1/log/key", "a+1+b\nc+2+d\n", media=PLAIN)
-    stub.answer("GET", "/v1/audit/consistency", {"from": 3, "to": 9, "hashes": ["AAEC"]})
-    stub.answer("GET", "/v1/audit/proof/7", INCLUSION)
-    assert hotslot.log.checkpoint(at_least=7) == "a\n9\n"
-    assert hotslot.log.keys() == ("a+1+b", "c+2+d")
-    assert hotslot.log.consistency(3, 9) == ConsistencyProof(3, 9, (b"\0\1\2",))
-    assert hotslot.log.proof(7).hashes == (b"\0" * 32,)
-    assert [each.query for each in stub.asked] == [
-        {"at_least": "7"},
-        {},
-        {"from": "3", "to": "9"},
-        {},
-    ]

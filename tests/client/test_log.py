@@ -1,12 +1,17 @@
-"""The calls on the log against a real server: what they give proves what it should."""
+"""The calls on the log: what they ask, and that what they give proves what it should."""
 
 from collections.abc import Callable
 from typing import Any
 
 from hotslot.checkpoints.note import Checkpoint, Note, Verifier
+from hotslot.client import ConsistencyProof
 from projections.proofs.merkle import leaf_hash, verify_consistency, verify_inclusion
+from tests.cli.stub import Stub
+from tests.client.answers import INCLUSION
 from tests.client.variants import Connect
 from tests.serving import ADMIN_KEY, Server
+
+PLAIN = "text/plain; charset=utf-8"
 
 
 def test_a_command_is_proved_to_be_in_the_log(
@@ -31,3 +36,20 @@ def test_a_command_is_proved_to_be_in_the_log(
     assert (grown.older, grown.newer) == (older.size, signed.size)
     verify_consistency(older.size, signed.size, older.root, signed.root, grown.hashes)
     assert on_server.log.checkpoint(at_least=signed.size) == proof.checkpoint
+
+
+def test_what_is_asked_of_the_log(hotslot: Any, stub: Stub) -> None:
+    stub.answer("GET", "/v1/log/checkpoint", "a\n9\n", media=PLAIN)
+    stub.answer("GET", "/v1/log/key", "a+1+b\nc+2+d\n", media=PLAIN)
+    stub.answer("GET", "/v1/audit/consistency", {"from": 3, "to": 9, "hashes": ["AAEC"]})
+    stub.answer("GET", "/v1/audit/proof/7", INCLUSION)
+    assert hotslot.log.checkpoint(at_least=7) == "a\n9\n"
+    assert hotslot.log.keys() == ("a+1+b", "c+2+d")
+    assert hotslot.log.consistency(3, 9) == ConsistencyProof(3, 9, (b"\0\1\2",))
+    assert hotslot.log.proof(7).hashes == (b"\0" * 32,)
+    assert [each.query for each in stub.asked] == [
+        {"at_least": "7"},
+        {},
+        {"from": "3", "to": "9"},
+        {},
+    ]
