@@ -17,8 +17,10 @@ import base64
 import hashlib
 import http.client
 import json
+import multiprocessing
 import os
 import re
+import signal
 import sys
 import time
 import urllib.error
@@ -28,6 +30,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,10 +56,10 @@ class OutOfReachError(Exception):
     """The log could not be read, which says nothing about it."""
 
 
-def need(right: object, rule: str, text: str, index: int | None = None) -> None:
+def need(right: object, rule: str, text: str, *told: object) -> None:
     """Raise Bad unless it is right."""
     if not right:
-        raise Bad(rule, text, index)
+        raise Bad(rule, text % told if told else text)
 
 
 # --- Keys and checkpoints: c2sp.org/signed-note, tlog-checkpoint and tlog-cosignature -------------
@@ -199,100 +202,90 @@ def tile_path(level: str, index: int, width: int) -> str:
 
 # --- The entries and their rules ------------------------------------------------------------------
 
-# The events and their fields: ? is "or null", # a whole number, ! true or false, % an object; all
-# others are text. What follows on "2:" came with shape 2.
+# The events: type, shape and fields, in their one order. ? is "or null", # a whole number, ! true or
+# false, % an object; all others are text.
 EVENTS = """
-license.issued: license product customer slots# expires_at? activation_key_sha256
-license.file-issued: license product customer slots# expires_at? issued_at deployment? key digest
-license.imported: license product customer slots# expires_at? issued_at deployment? key digest
-license.renewed: license expires_at?
-license.resized: license slots#
-license.lease-changed: license seconds#
-license.suspended: license
-license.reinstated: license
-license.revoked: license
-license.deployment-activated: license deployment mode term#
-license.deployment-deactivated: license deployment term#
-license.backup-registered: license deployment mode standby_for? term#
-license.backup-unregistered: license deployment
-license.backup-nominated: license deployment mode replaced? term# \
-    2: replaced_term#? asked_at? wait_for_release!
-license.command-refused: command code license? deployment? asked% detail
-deployment.bound: deployment license role mode standby_for? term#
-deployment.promoted: deployment license mode term# 2: waits_for? waits_for_term#?
-deployment.released: deployment license cause replaced_by?
-deployment.took-over: deployment license term#
-deployment.stood-down: deployment license term#
-key.created: key role customer? deployment? sha256
-key.revoked: key
-audit.exported: key via position#
+license.issued 1 license product customer slots# expires_at? activation_key_sha256
+license.file-issued 1 license product customer slots# expires_at? issued_at deployment? key digest
+license.imported 1 license product customer slots# expires_at? issued_at deployment? key digest
+license.renewed 1 license expires_at?
+license.resized 1 license slots#
+license.lease-changed 1 license seconds#
+license.suspended 1 license
+license.reinstated 1 license
+license.revoked 1 license
+license.deployment-activated 1 license deployment mode term#
+license.deployment-deactivated 1 license deployment term#
+license.backup-registered 1 license deployment mode standby_for? term#
+license.backup-unregistered 1 license deployment
+license.backup-nominated 1 license deployment mode replaced? term#
+license.backup-nominated 2 license deployment mode replaced? replaced_term?# term# asked_at? \
+                           wait_for_release!
+license.command-refused 1 command code license? deployment? asked% detail
+deployment.bound 1 deployment license role mode standby_for? term#
+deployment.promoted 1 deployment license mode term#
+deployment.promoted 2 deployment license mode term# waits_for? waits_for_term?#
+deployment.released 1 deployment license cause replaced_by?
+deployment.took-over 1 deployment license term#
+deployment.stood-down 1 deployment license term#
+key.created 1 key role customer? deployment? sha256
+key.revoked 1 key
+audit.exported 1 key via position#
 """
 BY_LICENSE = {"deployment.bound", "deployment.promoted", "deployment.released"}
 ALREADY = {("suspended", True), ("reinstated", False)}
-NO_WAIT = {"waits_for": None, "waits_for_term": None}
-FRONT = re.compile(  # a leaf up to the context of its event
-    r'\{"position":([1-9][0-9]{0,17}),"stream":"([!#-\[\]-~]+)","version":([1-9][0-9]{0,17}),'
-    r'"type":"([!#-\[\]-~]+)","event":\{"v":([1-9][0-9]{0,3})'
+# A leaf is written in one way only, and this is it.
+TEXT = r'[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*'
+NAME, NUMBER = r"[!#-\[\]-~]+", "0|[1-9][0-9]{0,17}"
+TIME = "[0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2}(?:\\.[0-9]{1,6})?Z"
+LEAF = re.compile(
+    f'{{"position":({NUMBER}),"stream":"({NAME})","version":({NUMBER}),"type":"({NAME})","event":'
+    f'{{"v":({NUMBER}),"context":({{"at":"({TIME})","actor":{{"kind":"{TEXT}","id":"{TEXT}"}},'
+    f'"request_id":"{TEXT}","trace_id":(?:null|"{TEXT}"),"source":(?:null|"{TEXT}"),'
+    f'"reason":(?:null|"{TEXT}")}}),"data":({{.*}})}}}}'
 )
-TIME = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?Z")
-Fields = dict[str, Any]
+FORMS = {"": f'"({TEXT})"', "#": f"({NUMBER})", "!": "(true|false)", "%": "({.*})"}
+FORMS |= {"?": f'(?:null|"({TEXT})")', "?#": f"(?:null|({NUMBER}))"}
+NONE: dict[str, str] = {}  # never written to
+Fields = dict[str, Any]  # text as it is written; null is None
 
 
-def _shape(fields: str) -> dict[str, set[type]]:
-    marks: dict[str, type] = {"#": int, "!": bool, "%": dict}
-    return {
-        field.rstrip("#!%?"): {next((marks[mark] for mark in marks if mark in field), str)}
-        | ({type(None)} if "?" in field else set())
-        for field in fields.split()
-    }
+def _shape(fields: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
+    pairs = re.findall(r"(\w+)(\S*)", fields)
+    form = ",".join(f'"{name}":{FORMS[mark]}' for name, mark in pairs)
+    return tuple(name for name, _ in pairs), re.compile(f"{{{form}}}")
 
 
-SHAPES = {}
-for _event in EVENTS.strip().splitlines():
-    _type, _first, _second = [*re.split(": | 2: ", _event), ""][:3]
-    SHAPES[_type, "1"] = _shape(_first)
-    if _second:
-        SHAPES[_type, "2"] = _shape(f"{_first} {_second}")
+SHAPES = {
+    (type_, shape): _shape(fields)
+    for type_, shape, fields in re.findall(r"^(\S+) (\d) (.+)$", EVENTS, re.MULTILINE)
+}
 TYPES = {type_ for type_, _ in SHAPES}
-CONTEXT, ACTOR = _shape("at actor% request_id trace_id? source? reason?"), _shape("kind id")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> Fields:
-    if len(read := dict(pairs)) < len(pairs):
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) < len(pairs):
         raise ValueError("a name comes twice")
-    return read
 
 
-_json = json.JSONDecoder(object_pairs_hook=_object).raw_decode
-
-
-def _check(data: Any, shape: dict[str, set[type]]) -> None:
-    if type(data) is not dict or data.keys() != shape.keys():
-        raise ValueError("other fields")
-    if any(type(data[name]) not in types for name, types in shape.items()):
-        raise ValueError("a field of another type")
-
-
-def _time(text: str) -> datetime:
-    if not TIME.fullmatch(text):
-        raise ValueError("not a time")
-    return datetime.fromisoformat(text)
+def _text(value: str | None) -> str:
+    return "null" if value is None else f'"{value}"'
 
 
 def _end(d: Fields) -> datetime | None:
-    return None if d["expires_at"] is None else _time(d["expires_at"])
+    return None if d["expires_at"] is None else datetime.fromisoformat(d["expires_at"])
 
 
 class Stream:
     """What the events of a stream add up to: a license, a deployment, or just their number."""
 
     version = slots = term = 0
-    active: dict[str, int]  # the deployments that are, and in which term each became that
+    active: dict[str, str] = NONE  # the deployments that are, and in which term each became that
     suspended = revoked = False
     expires_at: datetime | None = None
     file: tuple[str, str, datetime] | None = None  # product, customer, time of issue
     role, license, mode = "unlicensed", "", ""
-    owes: tuple[str, str, int] | None = None  # a change of an active role, to be confirmed
+    owes: tuple[str, str, str] | None = None  # a change of an active role, to be confirmed
 
 
 class Replay:
@@ -305,53 +298,62 @@ class Replay:
     def __init__(self) -> None:
         self.size = 0
         self.streams: dict[str, Stream] = {}
-        self.follow: list[tuple[str, Fields]] = []
+        self.follow: list[tuple[str, str, str, str]] = []  # stream, type, shape, fields
         self.unknown: Counter[str] = Counter()
         self.set_back: list[tuple[int, timedelta]] = []
         self.at = self.latest = datetime(1, 1, 2, tzinfo=UTC)
         self._context = ""
-        self._seen: set[tuple[Any, ...]] = set()
 
     def entry(self, leaf: bytes) -> None:
-        """Replay one more entry. Raises Bad, or ValueError or RecursionError if it is no entry."""
+        """Replay one more entry. Raises Bad, or ValueError and the like if it is no entry."""
         self.size += 1
-        front, _, rest = leaf.decode().partition(',"context":')
-        context, _, text = rest.partition(',"data":')
-        read, (data, end) = FRONT.fullmatch(front), _json(text)
-        if read is None or text[end:] != "}}" or type(data) is not dict:
+        if self.follow:
+            name, type_, shape, text = self.follow.pop(0)
+            stream = self._stream(name)
+            stream.version += 1
+            expected = (
+                f'{{"position":{self.size},"stream":"{name}","version":{stream.version},"type":'
+            )
+            expected += (
+                f'"{type_}","event":{{"v":{shape},"context":{self._context},"data":{text}}}}}'
+            )
+            need(leaf == expected.encode(), "command", "here must be %s: %s", type_, text)
+            return
+        if (read := LEAF.fullmatch(leaf.decode())) is None:
             raise ValueError("another form")
-        position, name, version, type_, shape = read.groups()
+        position, name, version, type_, shape, context, at, text = read.groups()
         if int(position) != self.size:
             raise Bad("position", f"position {position} stands where {self.size} must")
-        stream = self.streams.get(name) or self.streams.setdefault(name, Stream())
+        stream = self._stream(name)
         stream.version += 1
         if int(version) != stream.version:
             raise Bad("version", f"version {version} of {name} stands where {stream.version} must")
-        if is_new := context != self._context:
-            self._read_context(context)
+        if context != self._context:
+            self._context, self.at = context, datetime.fromisoformat(at)
+            if self.at < self.latest - CLOCKS_DIFFER_BY:
+                self.set_back.append((self.size - 1, self.latest - self.at))
+                self.latest = self.at
+            self.latest = max(self.latest, self.at)
         if type_ not in TYPES:
             self.unknown[type_] += 1
             return
-        signature = (type_, shape, *data, *map(type, data.values()))
-        if signature not in self._seen:  # names and types are checked once for all that have them
-            if (type_, shape) not in SHAPES:
-                raise Bad("shape", f"this program does not know shape {shape} of {type_}")
-            _check(data, SHAPES[type_, shape])
-            self._seen.add(signature)
+        if (type_, shape) not in SHAPES:
+            raise Bad("shape", f"this program does not know shape {shape} of {type_}")
+        names, form = SHAPES[type_, shape]
+        if (values := form.fullmatch(text)) is None:
+            raise ValueError("other fields")
+        data = dict(zip(names, values.groups(), strict=True))
+        if "asked" in data:
+            json.loads(data["asked"], object_pairs_hook=_once)
         kind, _, what = type_.partition(".")
-        if (
-            owner := data["key" if kind == "audit" else kind]
-        ) is None:  # a refusal that is about no license
+        owner = data["key" if kind == "audit" else kind]
+        if owner is None:  # a refusal that is about no license
             kind, owner = "deployment", data["deployment"]
         if name != f"{kind}:{owner}":
             raise Bad("stream", f"{type_} of {kind} {owner} stands in {name}")
-        if type_ == "deployment.promoted":
-            data = NO_WAIT | data  # shape 1 did not say it
-        if self.follow or type_ in BY_LICENSE:
-            if is_new or not self.follow or self.follow.pop(0) != (type_, data):
-                raise Bad("command", f"{type_} is not what the event of a license before it does")
-        elif kind == "license":
-            self._license(what, stream, data)
+        need(type_ not in BY_LICENSE, "command", "no event of a license has led to this %s", type_)
+        if kind == "license":
+            self._license(what, stream, data, shape)
         elif what in ("took-over", "stood-down"):
             right = stream.owes == (what, data["license"], data["term"])
             need(right, "role", f"{owner} {what}, which was not to be confirmed")
@@ -360,37 +362,33 @@ class Replay:
             right = (stream.version, what) in ((1, "created"), (2, "revoked"))
             need(right, "key", f"{owner} is {what} by event {version}")
 
-    def _read_context(self, text: str) -> None:
-        context, end = _json(text)
-        _check(context if end == len(text) else None, CONTEXT)
-        _check(context["actor"], ACTOR)
-        self._context, self.at = text, _time(context["at"])
-        if self.at < self.latest - CLOCKS_DIFFER_BY:
-            self.set_back.append((self.size - 1, self.latest - self.at))
-            self.latest = self.at
-        self.latest = max(self.latest, self.at)
+    def _stream(self, name: str) -> Stream:
+        return self.streams.get(name) or self.streams.setdefault(name, Stream())
 
-    def _license(self, what: str, it: Stream, d: Fields) -> None:  # noqa: C901, PLR0912 - one case an event
+    def _license(self, what: str, it: Stream, d: Fields, shape: str) -> None:  # noqa: C901, PLR0912 - one case an event
         if what not in ("issued", "imported"):
-            need(it.version > 1, "license", "a license that was never issued")
+            need(it.active is not NONE, "license", "a license that was never issued")
         match what:
             case "issued":
                 need(it.version == 1, "license", f"{d['license']} was there before")
-                it.slots, it.expires_at, it.active = d["slots"], _end(d), {}
+                it.slots, it.expires_at, it.active = int(d["slots"]), _end(d), {}
             case "imported":
-                file, old = (d["product"], d["customer"], _time(d["issued_at"])), it.file
+                file, old = (
+                    (d["product"], d["customer"], datetime.fromisoformat(d["issued_at"])),
+                    it.file,
+                )
                 right = it.version == 1 or (old and old[:2] == file[:2] and old[2] < file[2])
                 need(right, "file", f"the file is not of {d['license']}, or not newer than before")
-                it.active = it.active if it.version > 1 else {}
-                it.file, it.slots, it.expires_at = file, d["slots"], _end(d)
+                it.active = it.active or {}
+                it.file, it.slots, it.expires_at = file, int(d["slots"]), _end(d)
             case "deployment-activated":
                 right = it.file is None or d["mode"] == "offline"
                 need(right, "file", f"{d['license']} came in a file, and gives roles only with one")
                 self._take(it, d, "unlicensed", "active")
-                self.follow = [("deployment.bound", d | {"role": "active", "standby_for": None})]
+                self._bind(d, "active")
             case "backup-registered":
                 self._take(it, d, "unlicensed", "backup")
-                self.follow = [("deployment.bound", d | {"role": "backup"})]
+                self._bind(d, "backup")
             case "deployment-deactivated":
                 self._leave(it, d, "active", "deactivated")
                 self._go_to_term(it, d, by=1)
@@ -404,17 +402,20 @@ class Replay:
                 need(right, "nomination", f"{old} is active since term {held}, not as it says")
                 right = self._holder(d, "backup").mode == d["mode"] == "online"
                 need(right, "offline-nomination", f"{new} is a backup by a file")
-                promoted = {name: d[name] for name in ("deployment", "license", "mode", "term")}
-                if d.get("wait_for_release"):
-                    promoted |= {"waits_for": old, "waits_for_term": held}
-                self.follow = [("deployment.promoted", NO_WAIT | promoted)]
+                text = f'{{"deployment":"{new}","license":"{d["license"]}","mode":"online","term":{d["term"]}'
+                if shape == "2":
+                    waits = old if d["wait_for_release"] == "true" else None
+                    text += (
+                        f',"waits_for":{_text(waits)},"waits_for_term":{waits and held or "null"}'
+                    )
+                self.follow = [(f"deployment:{new}", "deployment.promoted", shape, text + "}")]
                 if old is not None:
                     self._leave(it, d | {"deployment": old}, "active", "replaced", new)
                 self._take(it, d, "backup", "active")
             case "renewed" | "resized":
                 right = it.file is None and not it.revoked
                 need(right, "status", f"{d['license']} is revoked, or came in a file")
-                it.slots = d.get("slots", it.slots)
+                it.slots = int(d.get("slots", it.slots))
                 it.expires_at = _end(d) if what == "renewed" else it.expires_at
             case "suspended" | "reinstated" | "revoked" | "lease-changed":
                 right = not it.revoked and (what, it.suspended) not in ALREADY
@@ -431,16 +432,26 @@ class Replay:
         taker.role, taker.license, taker.mode = role, d["license"], d["mode"]
         self._go_to_term(it, d, by=role == "active")
         if role == "active":
-            it.active[d["deployment"]] = it.term
-            taker.owes = ("took-over", d["license"], it.term)
+            it.active[d["deployment"]] = d["term"]
+            taker.owes = ("took-over", d["license"], d["term"])
 
     def _leave(self, it: Stream, d: Fields, role: str, cause: str, by: str | None = None) -> None:
         leaver, name = self._holder(d, role), d["deployment"]
         if role == "active":
             leaver.owes = ("stood-down", d["license"], it.active.pop(name))
         leaver.role, leaver.license = "unlicensed", ""
-        released = {"deployment": name, "license": d["license"], "cause": cause, "replaced_by": by}
-        self.follow.append(("deployment.released", released))
+        text = (
+            f'{{"deployment":"{name}","license":"{d["license"]}","cause":"{cause}","replaced_by":'
+        )
+        self.follow.append(
+            (f"deployment:{name}", "deployment.released", "1", f"{text}{_text(by)}}}")
+        )
+
+    def _bind(self, d: Fields, role: str) -> None:
+        name = d["deployment"]
+        text = f'{{"deployment":"{name}","license":"{d["license"]}","role":"{role}","mode":"{d["mode"]}",'
+        text += f'"standby_for":{_text(d.get("standby_for"))},"term":{d["term"]}}}'
+        self.follow.append((f"deployment:{name}", "deployment.bound", "1", text))
 
     def _holder(self, d: Fields, role: str) -> Stream:
         name = f"deployment:{d['deployment']}"
@@ -452,7 +463,11 @@ class Replay:
 
     def _go_to_term(self, it: Stream, d: Fields, *, by: int) -> None:
         it.term += by
-        need(d["term"] == it.term, "term", f"{d['license']} is in term {it.term}, not {d['term']}")
+        need(
+            d["term"] == str(it.term),
+            "term",
+            f"{d['license']} is in term {it.term}, not {d['term']}",
+        )
 
 
 # --- Where the log is read from -------------------------------------------------------------------
@@ -554,19 +569,46 @@ class Report(NamedTuple):
     notices: list[str]
 
 
+def open_source(named: str) -> Export | Server:
+    """The log that was named on the command line."""
+    return Server(named) if "://" in named else Export(named)
+
+
+def hash_leaves(pipe: Connection, named: str, then: int) -> None:
+    """Make the tree of the lists of leaves that come, up to an empty one, in a process of its own.
+
+    What goes back: the size, the root, the root when there were `then` leaves, what is bad.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        tree, root_then = Tree(open_source(named).get), b""
+        while leaves := pipe.recv():
+            hashes = [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves]
+            if 0 <= then - tree.size <= len(hashes):
+                root_then = tree.root(hashes[: then - tree.size])
+            tree.add(hashes)
+        for level in range(len(tree.levels)):
+            tree.compare(level)
+        pipe.send((tree.size, tree.root(tree.levels[0]), root_then, tree.bad))
+    except Exception as error:  # noqa: BLE001 - the other process tells of it
+        pipe.send(error)
+
+
 def verify(
-    source: Export | Server, note: bytes, keys: Sequence[Key], last: Checkpoint | None, say: Any
+    named: str, note: bytes, keys: Sequence[Key], last: Checkpoint | None, say: Any
 ) -> Report:
     """Read the whole log and hold it against everything; `say` is told how far it is."""
     checkpoint = read_checkpoint(note, keys)
-    tree, replay, root_then = Tree(source.get), Replay(), b""
-    problems, notices = list[Bad](), list[str]()
-    for found in source.leaves(checkpoint.size):
-        leaves = found[: checkpoint.size - tree.size]
-        hashes = [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves]
-        if last is not None and 0 <= last.size - tree.size <= len(hashes):
-            root_then = tree.root(hashes[: last.size - tree.size])
-        tree.add(hashes)
+    replay, problems, notices, read = Replay(), list[Bad](), list[str](), 0
+    pipe, end = multiprocessing.Pipe()
+    hashing = (end, named, last.size if last else -1)
+    multiprocessing.Process(target=hash_leaves, args=hashing, daemon=True).start()
+    end.close()
+    for found in open_source(named).leaves(checkpoint.size):
+        leaves = found[: checkpoint.size - read]
+        read += len(leaves)
+        if leaves:
+            pipe.send(leaves)
         try:
             for leaf in leaves if not problems else ():
                 replay.entry(leaf)
@@ -574,32 +616,34 @@ def verify(
             problems.append(Bad(bad.rule, bad.text, replay.size - 1))
         except (ValueError, ArithmeticError, RecursionError):
             problems.append(Bad("entry", "it is not in the form of an entry", replay.size - 1))
-        say(f"\r{tree.size:,} of {checkpoint.size:,} entries")
+        say(f"\r{read:,} of {checkpoint.size:,} entries")
         if len(found) > len(leaves):
-            notices.append(
-                "there are entries behind those that were signed: they count for nothing"
-            )
+            notices.append("there are entries behind the signed ones, which count for nothing")
             break
-    for level in range(len(tree.levels)):
-        tree.compare(level)
-    problems += tree.bad
-    is_signed = tree.size == checkpoint.size and tree.root(tree.levels[0]) == checkpoint.root
-    if tree.size < checkpoint.size:
-        text = f"it is missing, and all behind it: {checkpoint.size} entries were signed"
-        problems.append(Bad("entries", text, tree.size))
+    pipe.send([])
+    result = pipe.recv()
+    if isinstance(result, Exception):
+        raise result
+    size, root, root_then, bad_tiles = result
+    problems += bad_tiles
+    is_signed = (size, root) == (checkpoint.size, checkpoint.root)
+    if size < checkpoint.size:
+        text = f"missing, with all behind it: {checkpoint.size} entries were signed"
+        problems.append(Bad("entries", text, size))
     elif not is_signed:
         problems.append(Bad("root", "the entries do not make the root that was signed"))
     if last is not None and last.origin != checkpoint.origin:
-        problems.append(
-            Bad("forked", f"this log is {checkpoint.origin}, that of --last {last.origin}")
-        )
+        problems.append(Bad("forked", f"the log is {checkpoint.origin}, at --last {last.origin}"))
     elif last is not None and last.size > checkpoint.size:
         text = (
             f"rolled back: {last.size} entries at --last, {checkpoint.size} now. (An export made "
         )
         problems.append(Bad("rolled-back", f"{text}with --until looks the same.)"))
-    elif last is not None and last.size > 0 and is_signed and root_then != last.root:
-        text = f"forked: the first {last.size} entries are not those that --last has the root of"
+    elif last is not None and (
+        (last.size == checkpoint.size and last.root != checkpoint.root)
+        or (last.size > 0 and is_signed and root_then != last.root)
+    ):
+        text = f"forked: the first {last.size} entries are not those that there were at --last"
         problems.append(Bad("forked", text))
     notices += [f"entry {index}: the clock was set back by {by}" for index, by in replay.set_back]
     for type_, count in replay.unknown.items():
@@ -639,15 +683,13 @@ def main() -> int:
         parser.error(f"{error}")
     say = sys.stderr.write if sys.stderr.isatty() and not asked.quiet else len
     try:
-        is_url = "://" in asked.source
-        source: Export | Server = (Server if is_url else Export)(asked.source)
-        note = source.get("checkpoint", SMALL)
+        note = open_source(asked.source).get("checkpoint", SMALL)
         if note is None:
             raise OutOfReachError(f"{asked.source} has no checkpoint")
         last = None
         if asked.last and asked.last.exists():
             last = read_checkpoint(asked.last.read_bytes()[:SMALL], keys)
-        report = verify(source, note, keys, last, say)
+        report = verify(asked.source, note, keys, last, say)
         if asked.last and not report.problems:
             new = asked.last.with_name(f"{asked.last.name}.new")
             new.write_bytes(note)

@@ -63,7 +63,9 @@ class History:
 
 def leaf(position: int, stream: str, version: int, type_: str, state: bytes) -> bytes:
     """A leaf's bytes."""
-    head = f'{{"position":{position},"stream":"{stream}","version":{version},"type":"{type_}","event":'
+    head = (
+        f'{{"position":{position},"stream":"{stream}","version":{version},"type":"{type_}","event":'
+    )
     return head.encode() + state + b"}"
 
 
@@ -124,9 +126,7 @@ def naive_root(leaves: Sequence[bytes]) -> bytes:
     if len(leaves) < 2:
         return hashlib.sha256(b"\0" + leaves[0] if leaves else b"").digest()
     split = 1 << (len(leaves) - 1).bit_length() - 1
-    return hashlib.sha256(
-        b"\1" + naive_root(leaves[:split]) + naive_root(leaves[split:])
-    ).digest()
+    return hashlib.sha256(b"\1" + naive_root(leaves[:split]) + naive_root(leaves[split:])).digest()
 
 
 class Signer:
@@ -149,8 +149,8 @@ class Signer:
     def line(self, body: str) -> str:
         return self._line(self.id() + self._private.sign(body.encode()))
 
-    def timed_line(self, body: str, at: datetime) -> str:
-        time = int(at.timestamp())
+    def timed_line(self, body: str, at: datetime | int) -> str:
+        time = at if isinstance(at, int) else int(at.timestamp())
         signature = self._private.sign(f"cosignature/v1\ntime {time}\n{body}".encode())
         return self._line(self.id(b"\4") + time.to_bytes(8, "big") + signature)
 
@@ -177,7 +177,8 @@ def tiles(leaves: Sequence[bytes]) -> dict[str, bytes]:
             partial = f".p/{len(tile)}" if len(tile) < 256 else ""
             found[f"tile/{level}/{start // 256:03}{partial}"] = b"".join(tile)
         hashes = [
-            subtree(hashes[start : start + 256]) for start in range(0, len(hashes) // 256 * 256, 256)
+            subtree(hashes[start : start + 256])
+            for start in range(0, len(hashes) // 256 * 256, 256)
         ]
         level += 1
     return found

@@ -1,0 +1,43 @@
+"""The verifier as the tests call it: in this process, on an export in a folder."""
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from hotslot_verify import verify as verifier
+from hotslot_verify.verify import Checkpoint, Report
+from tests.verify.logs import Signer, export
+
+
+@pytest.fixture(scope="session")
+def signer() -> Signer:
+    return Signer()
+
+
+Verify = Callable[..., Report]
+
+
+@pytest.fixture
+def verify(tmp_path: Path, signer: Signer) -> Verify:
+    """Verifies leaves that were signed as they are."""
+
+    def call(leaves: Sequence[bytes], *, last: str | None = None) -> Report:
+        note = signer.note(leaves)
+        folder = export(tmp_path / "export", leaves, note)
+        return verify_folder(folder, signer, last=last)
+
+    return call
+
+
+def verify_folder(folder: Path, signer: Signer, *, last: str | None = None) -> Report:
+    keys = [verifier.read_key(signer.vkey)]
+    seen: Checkpoint | None = (last and verifier.read_checkpoint(last.encode(), keys)) or None
+    note = verifier.open_source(str(folder)).get("checkpoint", verifier.SMALL)
+    assert note is not None
+    return verifier.verify(str(folder), note, keys, seen, io.StringIO().write)
+
+
+def found(report: Report) -> list[tuple[str, int | None]]:
+    return [(problem.rule, problem.index) for problem in report.problems]
