@@ -1,6 +1,7 @@
 """Reads of the audit trail: every filter, pages, and times."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +16,12 @@ from hotslot.domain.events import (
     LicenseSuspended,
     Recorded,
 )
+from projections import reading
 from projections.reading import InvalidCursorError
 from projections.trail import queries
 from tests.projections.conftest import follow
 from tests.projections.history import START, History, write
+from tests.projections.test_procedures import EXPLAIN, cost
 from tests.projections.test_slots_reads import read
 
 BOOTSTRAP = Actor("system", "bootstrap")
@@ -128,6 +131,79 @@ def test_in_pages(trail: str, filters: dict[str, Any]):
                 return pages
 
     assert read(trail, in_pages) == found(trail, **filters)
+
+
+@pytest.mark.parametrize(
+    "filters", [{}, {"license_id": "license-1"}, {"deployment": "a"}, {"outcome": "refused"}]
+)
+def test_as_of_every_position(trail: str, history: History, filters: dict[str, Any]):
+    """What was recorded by then, and nothing of what came later; in pages too."""
+
+    async def in_pages(connection: AsyncConnection[Any], as_of: int) -> list[int]:
+        pages, cursor = [], None
+        while True:
+            page = await queries.entries(connection, as_of=as_of, cursor=cursor, limit=2, **filters)
+            pages += [entry.position for entry in page.rows]
+            if (cursor := page.next) is None:
+                return pages
+
+    whole = found(trail, **filters)
+    for position in range(history.position + 1):
+        expected_then = [each for each in whole if each <= position]
+        assert found(trail, as_of=position, **filters) == expected_then
+        assert read(trail, lambda c: in_pages(c, position)) == expected_then  # noqa: B023
+        assert found(trail, first=position, **filters) == [
+            each for each in whole if each >= position
+        ]
+
+
+def test_entries_are_counted_between_two_positions_as_far_as_is_wanted(
+    trail: str, history: History
+):
+    whole = expected(history, license="license-1")
+    for after in range(history.position + 1):
+        for last in range(after, history.position + 1):
+            between = [each for each in whole if after < each <= last]
+            asked = {"after": after, "last": last}
+            for most, counted in ((100, len(between)), (2, min(2, len(between)))):
+                assert counted == read(
+                    trail,
+                    lambda c: queries.entries_between(c, "license-1", most=most, **asked),  # noqa: B023
+                )
+
+
+PAGES: dict[str, dict[str, Any]] = {
+    "all": {},
+    "of a license": {"license_id": "license-1"},
+    "of a customer": {"customer": "acme"},
+    "of a license, from a position on": {"license_id": "license-1", "first": 290},
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_last_page_as_of_then_ends_there(dsn: str, name: str, monkeypatch: pytest.MonkeyPatch):
+    """It is not looked for in what came later."""
+    history = History()
+    history.issue("license-1")
+    for _ in range(1000):
+        history.record(LicenseSuspended(license="license-1"))
+    with follow(dsn, history.write(dsn), "trail"):
+        pass
+
+    async def passed_over(connection: AsyncConnection[Any]) -> int:
+        plans = []
+
+        async def fetch(connection: AsyncConnection[Any], statement: Any, values: Any) -> Any:
+            ((plan,),) = await reading.fetch(connection, EXPLAIN + statement, values)
+            plans.append(plan)
+            return []
+
+        monkeypatch.setattr(queries, "fetch", fetch)
+        await queries.entries(connection, cursor="298", as_of=300, limit=5, **PAGES[name])
+        assert cost(plans[0]) > 0
+        return sum(map(int, re.findall(r"'Rows Removed by Filter': (\d+)", str(plans))))
+
+    assert read(dsn, passed_over) == 0
 
 
 def test_a_cursor_of_no_list_is_refused(trail: str):
