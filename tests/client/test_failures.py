@@ -61,7 +61,9 @@ def test_a_refusal_without_remedies_has_none(
     assert (raised.value.remedies, raised.value.status) == ((), 404)
 
 
-@pytest.mark.parametrize("code", ["no-signing-key", "license-file-keys-unreadable"])
+@pytest.mark.parametrize(
+    "code", ["no-signing-key", "license-file-keys-unreadable", "log-keys-unreadable"]
+)
 def test_a_server_that_is_well_refuses_what_it_lacks_keys_for(code: str) -> None:
     problem = {"code": code, "status": 503, "detail": "Make one."}
     with pytest.raises(Refused) as raised:

@@ -22,7 +22,7 @@ Received = httpx.Response | httpx.RequestError
 # The connection was lost under a call that had been sent, or on its way.
 _DROPPED = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 # Answered 503 too, but by a server that is well: someone has to act, not to wait.
-_WELL = ("no-signing-key", "license-file-keys-unreadable")
+_WELL = ("no-signing-key", "license-file-keys-unreadable", "log-keys-unreadable")
 _BEHIND = "projection-behind"
 _TRIES_WHEN_BEHIND = 10
 _SERVER_AT_FAULT = 500
