@@ -1,8 +1,9 @@
 """One world for all tests of tampering, which is copied for each."""
 
+import os
 import runpy
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -36,9 +37,13 @@ def worlds(
     tmp_path_factory: pytest.TempPathFactory,
     hotslot: Hotslot,
     hotslot_verify: Hotslot,
-) -> Worlds:
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Worlds]:
     """The worlds, which are made once; each test changes copies of its own."""
+    monkeypatch.setattr(os, "sync", lambda: None)  # no test cuts the power
     if not _made:
         folder = tmp_path_factory.mktemp("world")
         _made.append(Worlds.made(new_database(), folder, hotslot, hotslot_verify))
-    return _made[0].run_by(hotslot, hotslot_verify)
+    worlds = _made[0].run_by(hotslot, hotslot_verify)
+    yield worlds
+    worlds.drop()

@@ -85,9 +85,7 @@ class World:
         """A copy that can be changed."""
         name = f"tampered_{next(_numbers)}"
         original = conninfo_to_dict(self.dsn)["dbname"]
-        elsewhere = make_conninfo(self.dsn, dbname="postgres")
-        with psycopg.connect(elsewhere, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{original}"')
+        self._outside(f'CREATE DATABASE "{name}" TEMPLATE "{original}"')
         home, keys = self.home.with_name(name), self.home.with_name(f"{name}-keys")
         shutil.copytree(self.home, home)
         shutil.copytree(self.keys, keys)
@@ -98,6 +96,15 @@ class World:
             home=home,
             keys=keys,
         )
+
+    def drop(self) -> None:
+        """Delete the database."""
+        self._outside(f'DROP DATABASE "{conninfo_to_dict(self.dsn)["dbname"]}" WITH (FORCE)')
+
+    def _outside(self, statement: str) -> None:
+        elsewhere = make_conninfo(self.dsn, dbname="postgres")
+        with psycopg.connect(elsewhere, autocommit=True) as connection:
+            connection.execute(statement)
 
     def execute(self, *statements: str) -> None:
         """Do what only a superuser can: no trigger is in the way."""
@@ -204,6 +211,7 @@ class Worlds:
     def __init__(self, early: World, now: World) -> None:
         self._early = early
         self._now = now
+        self._copies: list[World] = []
 
     @classmethod
     def made(cls, dsn: str, folder: Path, hotslot: Hotslot, hotslot_verify: Hotslot) -> "Worlds":
@@ -220,6 +228,7 @@ class Worlds:
         with seen.served() as url:
             assert seen.export(url, "before").status == 0
             assert seen.verify(url, remembers=True).status == 0
+        seen.drop()
         now.home = early.home = seen.home
         return cls(early, now)
 
@@ -232,8 +241,17 @@ class Worlds:
 
     def early(self) -> World:
         """A copy of the world when its first checkpoint was signed."""
-        return self._early.copied()
+        return self._copy(self._early)
 
     def now(self) -> World:
         """A copy of the world as it is."""
-        return self._now.copied()
+        return self._copy(self._now)
+
+    def drop(self) -> None:
+        """Delete the copies' databases: there are many."""
+        for copied in self._copies:
+            copied.drop()
+
+    def _copy(self, original: World) -> World:
+        self._copies.append(original.copied())
+        return self._copies[-1]
