@@ -175,6 +175,17 @@ def test_moments_that_are_none_or_the_wrong_way_round(
         assert "from" in told["detail"] or "to" in told["detail"]
 
 
+def test_both_wait_for_a_position_that_was_seen(api: Caller, story: Story):
+    position, ahead = api.head(), api.head() + 1_000
+    for path in (f"/v1/licenses/{story.license}/diff", "/v1/audit/replay"):
+        shown = done(api.http.get(path, params={"from": 0, "min_position": position}))
+        assert shown["to"] >= position
+        told = problem(
+            api.http.get(path, params={"from": 0, "min_position": ahead}), 422, "invalid-input"
+        )
+        assert f"min_position {ahead} is ahead of the ledger" in told["detail"]
+
+
 def test_a_difference_needs_a_beginning(api: Caller, story: Story):
     for query in ("", "?to=5"):
         answer = api.http.get(f"/v1/licenses/{story.license}/diff{query}")

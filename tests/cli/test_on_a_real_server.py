@@ -82,7 +82,7 @@ def test_what_became_of_a_license(on_server: Hotslot) -> None:
     assert f"As of position {before}." in listed
     told = done(f"license diff then --from {before} --to {after}")
     assert f"from position {before} to position {after}: " in told
-    assert re.search(r"then-a\s+active since .*\s-\s*\n", told)
+    assert re.search(r"then-a\s+active since .*\sno role\s*\n", told)
     assert re.search(r"then-b\s+backup since .* active since", told)
     steps = [json.loads(line) for line in done("audit replay --license then --json").splitlines()]
     nominated = [each for each in steps if each["entry"]["position"] == after]

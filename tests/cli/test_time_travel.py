@@ -67,7 +67,7 @@ def test_a_difference_shows_fields_and_roles(hotslot: Hotslot, stub: Stub) -> No
     assert out.startswith("License lic-1 from position 3 to position 9: 3 entries in the trail.\n")
     assert re.search(r"term +1 +2 ", out)
     assert re.search(r"expires \(UTC\) +never +2026-03-01 10:00:00.123", out)
-    assert re.search(r"core-a +active since 2026-\S+ \S+ \(position 2\) +- *\n", out)
+    assert re.search(r"core-a +active since 2026-\S+ \S+ \(position 2\) +no role *\n", out)
     assert re.search(r"core-b +backup for core-a since .* active since .*\(position 4\)", out)
     assert "raise --limit" not in out
     assert stub.asked[0].query == {"from": DAY, "to": "9", "limit": "1000"}

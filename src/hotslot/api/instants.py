@@ -108,8 +108,8 @@ async def wait_until(backend: Backend, freshness: Freshness, position: int, name
         ProjectionBehindError: the projection does not catch up in time.
 
     """
-    if position > backend.known_position and position > await backend.head():
-        raise invalid(f"{name} {position} is ahead of the ledger.")
+    if position > backend.known_position and position > (head := await backend.head()):
+        raise invalid(f"{name} {position} is ahead of the ledger: its last position is {head}.")
     await freshness.wait_until(position)
 
 

@@ -104,9 +104,9 @@ def _value(field: str, value: str | int | None) -> str | int | None:
     return expiry(value) if field == "expires_at" and not isinstance(value, int) else value
 
 
-def _role(held: Json | None) -> str | None:
+def _role(held: Json | None) -> str:
     if held is None:
-        return None
+        return "no role"
     standby = f" for {held['standby_for']}" if held["standby_for"] else ""
     mode = " offline" if held["mode"] == "offline" else ""
     return (
