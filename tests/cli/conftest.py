@@ -1,5 +1,6 @@
 """The command line runs against stubs of the server, or of its log."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,7 +31,11 @@ def log() -> Iterator[LogStub]:
 
 
 @pytest.fixture
-def export(hotslot: Hotslot, log: LogStub, tmp_path: Path) -> Export:
+def export(
+    hotslot: Hotslot, log: LogStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Export:
+    monkeypatch.setattr(os, "sync", lambda: None)  # no test cuts the power
+
     def call(to: str = "export", *options: str) -> Ended:
         place = str(tmp_path / to)
         variables = {"HOTSLOT_URL": log.url, "HOTSLOT_KEY": KEY}

@@ -1,32 +1,33 @@
 """One world for all tests of tampering, which is copied for each."""
 
 import os
-import runpy
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.command_line import Ended, Hotslot
+from tests.projections.conftest import LIMIT_SECONDS
 from tests.tampering.world import Worlds
 
 _made: list[Worlds] = []
 
 
 @pytest.fixture
-def hotslot_verify(capsys: pytest.CaptureFixture[str]) -> Hotslot:
-    """Runs the auditor's program in this process."""
+def hotslot_verify() -> Hotslot:
+    """Runs the auditor's program, which has processes of its own."""
 
     def call(*arguments: str, **variables: str) -> Ended:
-        capsys.readouterr()
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(sys, "argv", ["hotslot-verify", *arguments])
-            for name, value in variables.items():
-                patched.setenv(name, value)
-            with pytest.raises(SystemExit) as ended:
-                runpy.run_module("hotslot_verify", run_name="__main__")
-        out, err = capsys.readouterr()
-        return Ended(int(ended.value.code or 0), out, err)
+        ended = subprocess.run(
+            [sys.executable, "-m", "hotslot_verify", *arguments],
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
 
     return call
 
