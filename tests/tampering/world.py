@@ -137,10 +137,10 @@ class World:
         arguments = [source, "--key", self.verifier, "--json", *last]
         return Report(self.hotslot_verify(*arguments, HOTSLOT_KEY=ADMIN_KEY))
 
-    def export(self, url: str, to: str) -> Ended:
+    def export(self, url: str, to: str, *options: str) -> Ended:
         """Export from a server, into a folder that may have an earlier export."""
-        where = str(self.home / to)
-        return self.hotslot("audit", "export", where, HOTSLOT_URL=url, HOTSLOT_KEY=ADMIN_KEY)
+        arguments = ["audit", "export", str(self.home / to), *options]
+        return self.hotslot(*arguments, HOTSLOT_URL=url, HOTSLOT_KEY=ADMIN_KEY)
 
     @contextmanager
     def served(self) -> Iterator[str]:
