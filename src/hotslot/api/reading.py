@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -31,6 +31,9 @@ from projections.slots import queries as slots
 from projections.slots.views import DeploymentView, LicenseView
 
 Row = TypeVar("Row")
+
+CLOCKS_DIFFER_BY = timedelta(days=1)
+"""The clock by which an event was recorded may be ahead of this one, but not by more."""
 
 
 class Reading:
@@ -113,8 +116,14 @@ class Reading:
         await self._look_up_time()
         return None if self.as_of is None else self._now
 
+    async def _look_up_time_for(self, view: LicenseView | DeploymentView | None) -> None:
+        """Find out when `as_of` was if it matters: what is not over yet was not over then."""
+        if view is None or view.expires_at is None:
+            return
+        if view.expires_at < self._now + CLOCKS_DIFFER_BY:
+            await self._look_up_time()
+
     async def _look_up_time(self) -> None:
-        """Find out when `as_of` was. It matters only where something may have expired by then."""
         if not self._knows_time and self.as_of is not None:
             self._now = await time_at(self._backend, self.as_of)
             self._knows_time = True
@@ -147,8 +156,7 @@ class Reading:
         is_whole = not self._backend.slots.is_behind(stream)
         async with self._pool.connection() as connection:
             view = await slots.license_view(connection, license_id, self.as_of)
-        if view is not None and view.expires_at is not None:
-            await self._look_up_time()
+        await self._look_up_time_for(view)
         if view is not None and self.as_of is None and is_whole:
             cache.put(license_id, view, marks)
         return view
@@ -265,8 +273,7 @@ class Reading:
             is_whole = not any(map(self._backend.slots.is_behind, streams))
             async with self._pool.connection() as connection:
                 view = await slots.deployment_view(connection, deployment, self.as_of)
-            if view is not None and view.expires_at is not None:
-                await self._look_up_time()
+            await self._look_up_time_for(view)
             if view is None or self.as_of is not None:
                 return view
             stream = license_stream(view.license)
