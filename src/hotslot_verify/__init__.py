@@ -1,1 +1,1 @@
-"""The auditor's own program: one file, `verify.py`, that needs nothing of Hotslot."""
+"""The auditor's own program, which needs nothing of Hotslot: `verify.py` is what it verifies."""

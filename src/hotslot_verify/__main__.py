@@ -1,5 +1,6 @@
 """`python -m hotslot_verify`."""
 
-from hotslot_verify.verify import run
+from hotslot_verify.program import run
 
-run()
+if __name__ == "__main__":
+    run()

@@ -1,7 +1,7 @@
-"""hotslot-verify: hold a Hotslot log against its key, its tree and its rules, without Hotslot.
+"""What hotslot-verify verifies, all of it: a Hotslot log, its key, its tree and its rules.
 
-Needs this file, Python 3.11 and the library `cryptography`. Reads an export (a folder or a .zip) or
-a live server, from the first entry to the last, and answers three questions:
+Nothing of Hotslot is needed for it, only Python 3.11 and the library `cryptography`. The file beside
+it, program.py, finds the bytes and prints the outcome. Here three questions are answered:
 
 1. Is it the log that the key's holder signed? The checkpoint is a C2SP signed note of the tree's
    size and RFC 6962 root. Every leaf is hashed again; tiles tell the first one that was changed.
@@ -9,29 +9,19 @@ a live server, from the first entry to the last, and answers three questions:
 3. Were the rules kept? The entries are replayed on a small model: see Replay.
 
 It can't tell whether others were shown another log (compare what --last keeps with theirs), nor
-whether what was entered was true. Exit status: 0 good, 1 bad, 2 wrong usage, 3 out of reach.
+whether what was entered was true.
 """
 
-import argparse
 import base64
 import hashlib
-import http.client
 import json
 import multiprocessing
-import os
 import re
 import signal
-import sys
-import time
-import urllib.error
-import urllib.request
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -48,12 +38,8 @@ class Bad(Exception):  # noqa: N818 - a finding, and no error of this program
     """The log breaks a rule, at an entry (counted from 0, as the tree does) or as a whole."""
 
     def __init__(self, rule: str, text: str, index: int | None = None) -> None:
-        super().__init__(text)
+        super().__init__(rule, text, index)
         self.rule, self.text, self.index = rule, text, index
-
-
-class OutOfReachError(Exception):
-    """The log could not be read, which says nothing about it."""
 
 
 def need(right: object, rule: str, text: str, *told: object) -> None:
@@ -184,8 +170,10 @@ class Tree:
     def compare(self, level: int) -> None:
         """Hold the level's tile against the log's own, until one differs."""
         hashes, covers = self.levels[level], WIDTH**level
+        if not hashes or self.bad:
+            return
         path = tile_path(str(level), (self.size // covers - 1) // WIDTH, len(hashes))
-        given = self._given(path, WIDTH * 32) if hashes and not self.bad else None
+        given = self._given(path, WIDTH * 32)
         if given is not None and given != b"".join(hashes):
             fits = [given[32 * i : 32 * i + 32] == hash_ for i, hash_ in enumerate(hashes)]
             index = (self.size // covers - len(hashes) + [*fits, False].index(False)) * covers
@@ -202,8 +190,8 @@ def tile_path(level: str, index: int, width: int) -> str:
 
 # --- The entries and their rules ------------------------------------------------------------------
 
-# The events: type, shape and fields, in their one order. ? is "or null", # a whole number, ! true or
-# false, % an object; all others are text.
+# The events: type, shape and fields, in their one order. ? is "or null", # a whole number, ! true
+# or false, % an object; all others are text.
 EVENTS = """
 license.issued 1 license product customer slots# expires_at? activation_key_sha256
 license.file-issued 1 license product customer slots# expires_at? issued_at deployment? key digest
@@ -365,7 +353,7 @@ class Replay:
     def _stream(self, name: str) -> Stream:
         return self.streams.get(name) or self.streams.setdefault(name, Stream())
 
-    def _license(self, what: str, it: Stream, d: Fields, shape: str) -> None:  # noqa: C901, PLR0912 - one case an event
+    def _license(self, what: str, it: Stream, d: Fields, shape: str) -> None:
         if what not in ("issued", "imported"):
             need(it.active is not NONE, "license", "a license that was never issued")
         match what:
@@ -402,11 +390,12 @@ class Replay:
                 need(right, "nomination", f"{old} is active since term {held}, not as it says")
                 right = self._holder(d, "backup").mode == d["mode"] == "online"
                 need(right, "offline-nomination", f"{new} is a backup by a file")
-                text = f'{{"deployment":"{new}","license":"{d["license"]}","mode":"online","term":{d["term"]}'
+                text = f'{{"deployment":"{new}","license":"{d["license"]}","mode":"online",'
+                text += f'"term":{d["term"]}'
                 if shape == "2":
                     waits = old if d["wait_for_release"] == "true" else None
                     text += (
-                        f',"waits_for":{_text(waits)},"waits_for_term":{waits and held or "null"}'
+                        f',"waits_for":{_text(waits)},"waits_for_term":{(waits and held) or "null"}'
                     )
                 self.follow = [(f"deployment:{new}", "deployment.promoted", shape, text + "}")]
                 if old is not None:
@@ -448,9 +437,9 @@ class Replay:
         )
 
     def _bind(self, d: Fields, role: str) -> None:
-        name = d["deployment"]
-        text = f'{{"deployment":"{name}","license":"{d["license"]}","role":"{role}","mode":"{d["mode"]}",'
-        text += f'"standby_for":{_text(d.get("standby_for"))},"term":{d["term"]}}}'
+        name, standby_for = d["deployment"], _text(d.get("standby_for"))
+        text = f'{{"deployment":"{name}","license":"{d["license"]}","role":"{role}",'
+        text += f'"mode":"{d["mode"]}","standby_for":{standby_for},"term":{d["term"]}}}'
         self.follow.append((f"deployment:{name}", "deployment.bound", "1", text))
 
     def _holder(self, d: Fields, role: str) -> Stream:
@@ -470,94 +459,6 @@ class Replay:
         )
 
 
-# --- Where the log is read from -------------------------------------------------------------------
-
-
-class Export:
-    """An export, a folder or a .zip: read where it lies, nothing is unpacked."""
-
-    def __init__(self, path: str) -> None:
-        self._root = Path(path) if Path(path).is_dir() else zipfile.Path(path)
-
-    def get(self, name: str, limit: int) -> bytes | None:
-        """The bytes of a file; None when it is not there."""
-        if not (self._root / name).is_file():
-            return None
-        with (self._root / name).open("rb") as file:
-            return _within(limit, file.read(limit + 1), name)
-
-    def leaves(self, size: int) -> Iterator[list[bytes]]:
-        """All leaves, in lists of 256."""
-        name, lines, rest = "entries.ndjson", list[bytes](), b""
-        need((self._root / name).is_file(), "entries", f"there is no {name}")
-        with (self._root / name).open("rb") as file:
-            while block := file.read(1 << 20):
-                *more, rest = (rest + block).split(b"\n")
-                lines += more
-                _within(LONGEST, max([rest, *more], key=len), f"a line of {name}")
-                for start in range(0, len(lines) - WIDTH + 1, WIDTH):
-                    yield lines[start : start + WIDTH]
-                del lines[: len(lines) // WIDTH * WIDTH]
-        yield lines + [rest] * bool(rest)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        """Go nowhere else with the credential."""
-
-
-class Server:
-    """A live server, by its tiles."""
-
-    def __init__(self, url: str) -> None:
-        self._base = url.rstrip("/").removesuffix("/v1/log") + "/v1/log/"
-        key = os.environ.get("HOTSLOT_KEY")
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._opener = urllib.request.build_opener(_NoRedirect)
-
-    def get(self, name: str, limit: int) -> bytes | None:
-        """What the server has under the name; None when it has nothing. Tried three times."""
-        request = urllib.request.Request(self._base + name, headers=self._headers)  # noqa: S310
-        problem = ""
-        for wait in (1, 2, 0):
-            try:
-                with self._opener.open(request, timeout=30) as answer:
-                    return _within(limit, answer.read(limit + 1), name)
-            except urllib.error.HTTPError as error:
-                error.close()
-                if error.code == 404:
-                    return None
-                problem = f"answer {error.code}"
-                if error.code < 500 and error.code != 429:
-                    break
-            except (OSError, http.client.HTTPException) as error:
-                problem = str(error)
-            time.sleep(wait)
-        hint = (
-            " (HOTSLOT_KEY must be a key that may read the whole trail)" if "40" in problem else ""
-        )
-        raise OutOfReachError(f"{self._base}{name}: {problem}{hint}")
-
-    def leaves(self, size: int) -> Iterator[list[bytes]]:
-        """All leaves, in lists of 256."""
-        for start in range(0, size, WIDTH):
-            width = min(WIDTH, size - start)
-            path = tile_path("entries", start // WIDTH, width)
-            bundle, leaves, at = self.get(path, width * (2 + LONGEST)), [], 0
-            if bundle is None:
-                raise Bad("entries", f"the server does not give {path}", start)
-            while at < len(bundle):
-                end = at + 2 + int.from_bytes(bundle[at : at + 2], "big")
-                leaves.append(bundle[at + 2 : end])
-                at = end
-            yield leaves
-
-
-def _within(limit: int, data: bytes, name: str) -> bytes:
-    need(len(data) <= limit, "entries", f"{name} is longer than it may be")
-    return data
-
-
 # --- The whole ------------------------------------------------------------------------------------
 
 
@@ -569,19 +470,14 @@ class Report(NamedTuple):
     notices: list[str]
 
 
-def open_source(named: str) -> Export | Server:
-    """The log that was named on the command line."""
-    return Server(named) if "://" in named else Export(named)
-
-
-def hash_leaves(pipe: Connection, named: str, then: int) -> None:
+def hash_leaves(pipe: Connection, opened: Callable[[], Any], then: int) -> None:
     """Make the tree of the lists of leaves that come, up to an empty one, in a process of its own.
 
     What goes back: the size, the root, the root when there were `then` leaves, what is bad.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        tree, root_then = Tree(open_source(named).get), b""
+        tree, root_then = Tree(opened().get), b""
         while leaves := pipe.recv():
             hashes = [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves]
             if 0 <= then - tree.size <= len(hashes):
@@ -595,16 +491,20 @@ def hash_leaves(pipe: Connection, named: str, then: int) -> None:
 
 
 def verify(
-    named: str, note: bytes, keys: Sequence[Key], last: Checkpoint | None, say: Any
+    opened: Callable[[], Any],
+    note: bytes,
+    keys: Sequence[Key],
+    last: Checkpoint | None,
+    say: Any,
 ) -> Report:
     """Read the whole log and hold it against everything; `say` is told how far it is."""
     checkpoint = read_checkpoint(note, keys)
     replay, problems, notices, read = Replay(), list[Bad](), list[str](), 0
     pipe, end = multiprocessing.Pipe()
-    hashing = (end, named, last.size if last else -1)
+    hashing = (end, opened, last.size if last else -1)
     multiprocessing.Process(target=hash_leaves, args=hashing, daemon=True).start()
     end.close()
-    for found in open_source(named).leaves(checkpoint.size):
+    for found in opened().leaves(checkpoint.size):
         leaves = found[: checkpoint.size - read]
         read += len(leaves)
         if leaves:
@@ -656,82 +556,3 @@ def verify(
                 f"the checkpoint's time, {checkpoint.at}, is before that of {event}, {at}"
             )
     return Report(checkpoint, problems, notices)
-
-
-def main() -> int:
-    """Run the program. Exit status: 0 good, 1 bad, 2 wrong usage, 3 out of reach."""
-    parser = argparse.ArgumentParser(
-        "hotslot-verify",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-        epilog=f"exit status: {(main.__doc__ or '').partition(': ')[2]}",
-    )
-    parser.add_argument("source", help="folder, .zip, or URL of a server (API key in HOTSLOT_KEY)")
-    parser.add_argument(
-        "--key", action="append", required=True, help="verifier key, or file of them"
-    )
-    parser.add_argument("--last", type=Path, help="keeps the checkpoint; the next must continue it")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument("--quiet", action="store_true", help="print problems only")
-    asked = parser.parse_args()
-    try:
-        texts = [Path(key).read_text("utf-8") if Path(key).is_file() else key for key in asked.key]
-        keys = [read_key(line) for text in texts for line in text.split()]
-        if "://" in asked.source and not re.fullmatch("https?://[^@]+", asked.source):
-            raise ValueError("a URL has http or https, and no user")
-    except (OSError, ValueError) as error:
-        parser.error(f"{error}")
-    say = sys.stderr.write if sys.stderr.isatty() and not asked.quiet else len
-    try:
-        note = open_source(asked.source).get("checkpoint", SMALL)
-        if note is None:
-            raise OutOfReachError(f"{asked.source} has no checkpoint")
-        last = None
-        if asked.last and asked.last.exists():
-            last = read_checkpoint(asked.last.read_bytes()[:SMALL], keys)
-        report = verify(asked.source, note, keys, last, say)
-        if asked.last and not report.problems:
-            new = asked.last.with_name(f"{asked.last.name}.new")
-            new.write_bytes(note)
-            new.replace(asked.last)
-    except Bad as bad:
-        report = Report(None, [bad], [])
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        report = Report(None, [Bad("entries", f"the .zip can't be read: {error}")], [])
-    except (OutOfReachError, OSError) as error:
-        print(f"hotslot-verify: out of reach: {_shown(error)}", file=sys.stderr)
-        return 3
-    except KeyboardInterrupt:
-        print("hotslot-verify: interrupted, and nothing is known of the log", file=sys.stderr)
-        return 130
-    say("\r\x1b[K")
-    problems = [{"rule": b.rule, "index": b.index, "text": _shown(b.text)} for b in report.problems]
-    signed = report.checkpoint
-    told = {"good": not problems, "problems": problems, "notices": [*map(_shown, report.notices)]}
-    if signed is not None:
-        told |= {"origin": signed.origin, "size": signed.size, "root": signed.root.hex()}
-        told |= {"key": signed.key, "at": signed.at and signed.at.isoformat()}
-    if asked.json:
-        print(json.dumps(told))
-    else:
-        for problem in problems:
-            where = "" if problem["index"] is None else f"entry {problem['index']}: "
-            print(f"BAD     {where}{problem['text']} [{problem['rule']}]")
-        if not asked.quiet:
-            for notice in report.notices:
-                print(f"notice  {notice}")
-        if signed is not None and not problems and not asked.quiet:
-            print(
-                f"GOOD    {_shown(signed.origin)}: {signed.size:,} entries, signed at {signed.at} ..."
-            )
-    return 1 if problems else 0
-
-
-def _shown(text: object) -> str:
-    """What a stranger may have written, safe for a terminal and not too long."""
-    return str(text).encode("unicode_escape").decode()[:300]
-
-
-def run() -> None:
-    """The console script."""
-    sys.exit(main())

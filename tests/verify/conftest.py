@@ -2,10 +2,12 @@
 
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from hotslot_verify import program
 from hotslot_verify import verify as verifier
 from hotslot_verify.verify import Checkpoint, Report
 from tests.verify.logs import Signer, export
@@ -34,9 +36,11 @@ def verify(tmp_path: Path, signer: Signer) -> Verify:
 def verify_folder(folder: Path, signer: Signer, *, last: str | None = None) -> Report:
     keys = [verifier.read_key(signer.vkey)]
     seen: Checkpoint | None = (last and verifier.read_checkpoint(last.encode(), keys)) or None
-    note = verifier.open_source(str(folder)).get("checkpoint", verifier.SMALL)
+    note = program.open_source(str(folder)).get("checkpoint", program.SMALL)
     assert note is not None
-    return verifier.verify(str(folder), note, keys, seen, io.StringIO().write)
+    return verifier.verify(
+        partial(program.open_source, str(folder)), note, keys, seen, io.StringIO().write
+    )
 
 
 def found(report: Report) -> list[tuple[str, int | None]]:

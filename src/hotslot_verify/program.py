@@ -1,0 +1,248 @@
+"""hotslot-verify: verify an export, or a live server, against the log's key and the rules.
+
+SOURCE is a folder or a .zip that `hotslot audit export` made, or the URL of a server; then an API
+key that may read the whole trail belongs in HOTSLOT_KEY. --last FILE keeps the last good checkpoint
+and demands that the log continues it: give it every time, and whoever rolls the log back or shows
+you another one is caught. This file only finds the bytes and prints: what is verified stands in
+verify.py beside it.
+
+Exit status: 0 good, 1 bad, 2 wrong usage, 3 out of reach.
+"""
+
+import argparse
+import http
+import http.client
+import json
+import os
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hotslot_verify.verify import (
+    LONGEST,
+    WIDTH,
+    Bad,
+    Checkpoint,
+    Key,
+    Report,
+    need,
+    read_checkpoint,
+    read_key,
+    tile_path,
+    verify,
+)
+
+SMALL = 65_536
+"""Bytes that a checkpoint has at most."""
+
+LISTED = 20
+"""Notices that people are shown."""
+
+
+class OutOfReachError(Exception):
+    """The log could not be read, which says nothing about it."""
+
+
+class Export:
+    """An export, a folder or a .zip: read where it lies, nothing is unpacked."""
+
+    def __init__(self, path: str) -> None:
+        self._root: Any = Path(path) if Path(path).is_dir() else zipfile.Path(path)
+
+    def get(self, name: str, limit: int) -> bytes | None:
+        """The bytes of a file; None when it is not there."""
+        if not (self._root / name).is_file():
+            return None
+        with (self._root / name).open("rb") as file:
+            return _within(limit, file.read(limit + 1), name)
+
+    def leaves(self, size: int) -> Iterator[list[bytes]]:
+        """All leaves, in lists of 256."""
+        name, lines, rest = "entries.ndjson", list[bytes](), b""
+        need((self._root / name).is_file(), "entries", f"there is no {name}")
+        with (self._root / name).open("rb") as file:
+            while block := file.read(1 << 20):
+                *more, rest = (rest + block).split(b"\n")
+                lines += more
+                _within(LONGEST, max([rest, *more], key=len), f"a line of {name}")
+                for start in range(0, len(lines) - WIDTH + 1, WIDTH):
+                    yield lines[start : start + WIDTH]
+                del lines[: len(lines) // WIDTH * WIDTH]
+        yield lines + [rest] * bool(rest)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """Go nowhere else with the credential."""
+
+
+class Server:
+    """A live server, by its tiles."""
+
+    def __init__(self, url: str) -> None:
+        self._base = url.rstrip("/").removesuffix("/v1/log") + "/v1/log/"
+        key = os.environ.get("HOTSLOT_KEY")
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._opener = urllib.request.build_opener(_NoRedirect)
+
+    def get(self, name: str, limit: int) -> bytes | None:
+        """What the server has under the name; None when it has nothing. Tried three times."""
+        request = urllib.request.Request(self._base + name, headers=self._headers)  # noqa: S310
+        problem = ""
+        for wait in (1, 2, 0):
+            try:
+                with self._opener.open(request, timeout=30) as answer:
+                    return _within(limit, answer.read(limit + 1), name)
+            except urllib.error.HTTPError as error:
+                error.close()
+                if error.code == http.HTTPStatus.NOT_FOUND:
+                    return None
+                problem = f"it answers {error.code}"
+                if error.code in (401, 403):
+                    problem += "; an API key that may read the whole trail belongs in HOTSLOT_KEY"
+                if error.code < 500 and error.code != http.HTTPStatus.TOO_MANY_REQUESTS:
+                    break
+            except (OSError, http.client.HTTPException) as error:
+                problem = str(error)
+            time.sleep(wait)
+        raise OutOfReachError(f"{self._base}{name}: {problem}")
+
+    def leaves(self, size: int) -> Iterator[list[bytes]]:
+        """All leaves, in lists of 256."""
+        for start in range(0, size, WIDTH):
+            width = min(WIDTH, size - start)
+            path = tile_path("entries", start // WIDTH, width)
+            bundle, leaves, at = self.get(path, width * (2 + LONGEST)), list[bytes](), 0
+            if bundle is None:
+                raise Bad("entries", f"the server does not give {path}", start)
+            while at < len(bundle):
+                end = at + 2 + int.from_bytes(bundle[at : at + 2], "big")
+                leaves.append(bundle[at + 2 : end])
+                at = end
+            yield leaves
+
+
+def _within(limit: int, data: bytes, name: str) -> bytes:
+    need(len(data) <= limit, "entries", f"{name} is longer than it may be")
+    return data
+
+
+def open_source(named: str) -> Export | Server:
+    """The log that was named on the command line."""
+    return Server(named) if "://" in named else Export(named)
+
+
+def main() -> int:
+    """Run the program, and tell its exit status."""
+    parser = argparse.ArgumentParser(
+        "hotslot-verify", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("source", metavar="SOURCE", help="folder, .zip or URL")
+    parser.add_argument(
+        "--key", metavar="VKEY|FILE", action="append", required=True, help="whom to trust; repeat"
+    )
+    parser.add_argument("--last", metavar="FILE", type=Path, help="the last good checkpoint")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--quiet", action="store_true", help="print problems only")
+    asked = parser.parse_args()
+    try:
+        keys = _read_keys(asked.key)
+        if "://" in asked.source and not re.fullmatch("https?://[^@]+", asked.source):
+            raise ValueError("a URL begins with http:// or https://, and has no user in it")
+    except (OSError, ValueError) as error:
+        parser.error(_shown(error))
+    say = sys.stderr.write if sys.stderr.isatty() and not asked.quiet else len
+    try:
+        report = _verify(asked.source, keys, asked.last, say)
+    except Bad as bad:
+        report = Report(None, [bad], [])
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        report = Report(None, [Bad("entries", f"the .zip can't be read: {error}")], [])
+    except (OutOfReachError, OSError) as error:
+        print(f"hotslot-verify: out of reach: {_shown(error)}", file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        print("hotslot-verify: interrupted, so nothing was verified", file=sys.stderr)
+        return 130
+    say("\r\x1b[K")
+    if asked.json:
+        print(json.dumps(_told(report)))
+    else:
+        _print(report, quiet=asked.quiet)
+    return 1 if report.problems else 0
+
+
+def _read_keys(given: Sequence[str]) -> list[Key]:
+    texts = [Path(key).read_text("utf-8") if Path(key).is_file() else key for key in given]
+    keys = [read_key(line) for text in texts for line in text.split()]
+    if not keys:
+        raise ValueError("--key: there is no verifier key in it")
+    return keys
+
+
+def _verify(source: str, keys: Sequence[Key], last: Path | None, say: Any) -> Report:
+    note = open_source(source).get("checkpoint", SMALL)
+    if note is None:
+        raise OutOfReachError(f"{source} has no checkpoint")
+    before = None if last is None or not last.exists() else _read_last(last, keys)
+    report = verify(partial(open_source, source), note, keys, before, say)
+    if last is not None and not report.problems:
+        new = last.with_name(f"{last.name}.new")
+        new.write_bytes(note)
+        new.replace(last)
+    return report
+
+
+def _read_last(path: Path, keys: Sequence[Key]) -> Checkpoint:
+    try:
+        return read_checkpoint(path.read_bytes()[:SMALL], keys)
+    except Bad as bad:
+        raise Bad(bad.rule, f"--last {path}: {bad.text}") from None
+
+
+def _told(report: Report) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "good": not report.problems,
+        "problems": [
+            {"rule": bad.rule, "index": bad.index, "text": bad.text} for bad in report.problems
+        ],
+        "notices": report.notices,
+    }
+    if (signed := report.checkpoint) is not None:
+        told |= {"origin": signed.origin, "size": signed.size, "root": signed.root.hex()}
+        told |= {"key": signed.key, "at": signed.at and signed.at.isoformat()}
+    return told
+
+
+def _print(report: Report, *, quiet: bool) -> None:
+    for bad in report.problems:
+        where = "" if bad.index is None else f"entry {bad.index}: "
+        print(f"BAD     {where}{_shown(bad.text)} [{bad.rule}]")
+    if quiet:
+        return
+    for notice in report.notices[:LISTED]:
+        print(f"notice  {_shown(notice)}")
+    if len(report.notices) > LISTED:
+        print(f"notice  and {len(report.notices) - LISTED} more, all of which --json has")
+    if (signed := report.checkpoint) is not None and not report.problems:
+        at = f" at {signed.at:%Y-%m-%d %H:%M:%S} UTC" if signed.at else ""
+        print(f"GOOD    {_shown(signed.origin)}: {signed.size:,} entries, signed{at}")
+        print("        every entry is what was signed, none is missing, and the rules were kept")
+
+
+def _shown(text: object) -> str:
+    """What a stranger may have written, safe for a terminal and not too long."""
+    return str(text).encode("unicode_escape").decode()[:300]
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())
