@@ -160,7 +160,8 @@ class _Verification:
         self._connection = connection
         self._findings = findings
         self._notices = notices
-        self._leaves, self._top = connection.execute(SIZE_AND_TOP).fetchone() or (0, 0)
+        row = connection.execute(SIZE_AND_TOP).fetchone() or (0, 0)
+        self._leaves, self._top = int(row[0]), int(row[1])
         self._levels: list[_Level] = []
         self._edge: list[list[bytes | None]] = [[] for _ in range(self._top + 2)]
         self._ledger = Frontier()
