@@ -183,7 +183,7 @@ class _Verification:
                 _Level(server_cursor(f"hotslot_level_{level}"), level)
                 for level in range(self._top + 1)
             ]
-            cursor = server_cursor("hotslot_events")
+            cursor = server_cursor("events_to_verify")
             cursor.execute(EVENTS)
             while rows := cursor.fetchmany(BATCH):
                 for row in rows:
