@@ -1,7 +1,7 @@
 """What hotslot-verify verifies, all of it: a Hotslot log, its key, its tree and its rules.
 
-Nothing of Hotslot is needed for it, only Python 3.11 and the library `cryptography`. The file beside
-it, program.py, finds the bytes and prints the outcome. Here three questions are answered:
+Nothing of Hotslot is needed for it, only Python 3.11 and the library `cryptography`. program.py,
+beside it, finds the bytes and prints the outcome. Here three questions are answered:
 
 1. Is it the log that the key's holder signed? The checkpoint is a C2SP signed note of the tree's
    size and RFC 6962 root. Every leaf is hashed again; tiles tell the first one that was changed.
@@ -76,7 +76,7 @@ def read_key(line: str) -> Key:
     id_, _, material = rest.partition("+")
     raw = _unbase64(material)
     if not name or len(raw) != 33 or raw[0] != 1:
-        raise ValueError("not an Ed25519 verifier key, NAME+ID+KEY, nor a file of such lines")
+        raise ValueError("not an Ed25519 verifier key, NAME+ID+KEY, nor a file of such keys")
     ids = [hashlib.sha256(f"{name}\n".encode() + a + raw[1:]).digest()[:4] for a in (b"\1", b"\4")]
     if id_ != ids[0].hex():
         raise ValueError("the key's id does not fit the key: it was changed on its way")
@@ -190,32 +190,29 @@ def tile_path(level: str, index: int, width: int) -> str:
 
 # --- The entries and their rules ------------------------------------------------------------------
 
-# The events: type, shape and fields, in their one order. ? is "or null", # a whole number, ! true
-# or false, % an object; all others are text.
+# The events: types, shape and fields, in their one order. # is a whole number, @ a time, ! true or
+# false, % an object, all others are text; ? is "or null".
 EVENTS = """
-license.issued 1 license product customer slots# expires_at? activation_key_sha256
-license.file-issued 1 license product customer slots# expires_at? issued_at deployment? key digest
-license.imported 1 license product customer slots# expires_at? issued_at deployment? key digest
-license.renewed 1 license expires_at?
+license.issued 1 license product customer slots# expires_at@? activation_key_sha256
+license.file-issued license.imported 1 license product customer slots# expires_at@? issued_at@ \
+    deployment? key digest
+license.renewed 1 license expires_at@?
 license.resized 1 license slots#
 license.lease-changed 1 license seconds#
-license.suspended 1 license
-license.reinstated 1 license
-license.revoked 1 license
+license.suspended license.reinstated license.revoked 1 license
 license.deployment-activated 1 license deployment mode term#
 license.deployment-deactivated 1 license deployment term#
 license.backup-registered 1 license deployment mode standby_for? term#
 license.backup-unregistered 1 license deployment
 license.backup-nominated 1 license deployment mode replaced? term#
-license.backup-nominated 2 license deployment mode replaced? replaced_term?# term# asked_at? \
-                           wait_for_release!
+license.backup-nominated 2 license deployment mode replaced? replaced_term#? term# asked_at@? \
+    wait_for_release!
 license.command-refused 1 command code license? deployment? asked% detail
 deployment.bound 1 deployment license role mode standby_for? term#
 deployment.promoted 1 deployment license mode term#
-deployment.promoted 2 deployment license mode term# waits_for? waits_for_term?#
+deployment.promoted 2 deployment license mode term# waits_for? waits_for_term#?
 deployment.released 1 deployment license cause replaced_by?
-deployment.took-over 1 deployment license term#
-deployment.stood-down 1 deployment license term#
+deployment.took-over deployment.stood-down 1 deployment license term#
 key.created 1 key role customer? deployment? sha256
 key.revoked 1 key
 audit.exported 1 key via position#
@@ -232,8 +229,8 @@ LEAF = re.compile(
     f'"request_id":"{TEXT}","trace_id":(?:null|"{TEXT}"),"source":(?:null|"{TEXT}"),'
     f'"reason":(?:null|"{TEXT}")}}),"data":({{.*}})}}}}'
 )
-FORMS = {"": f'"({TEXT})"', "#": f"({NUMBER})", "!": "(true|false)", "%": "({.*})"}
-FORMS |= {"?": f'(?:null|"({TEXT})")', "?#": f"(?:null|({NUMBER}))"}
+FORMS = {"": f'"({TEXT})"', "@": f'"({TIME})"', "#": f"({NUMBER})", "!": "(true|false)"}
+FORMS |= {f"{mark}?": f"(?:null|{form})" for mark, form in FORMS.items()} | {"%": "({.*})"}
 NONE: dict[str, str] = {}  # never written to
 Fields = dict[str, Any]  # text as it is written; null is None
 
@@ -246,7 +243,8 @@ def _shape(fields: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
 
 SHAPES = {
     (type_, shape): _shape(fields)
-    for type_, shape, fields in re.findall(r"^(\S+) (\d) (.+)$", EVENTS, re.MULTILINE)
+    for types, shape, fields in re.findall(r"^(.+?) (\d) (.+)$", EVENTS, re.MULTILINE)
+    for type_ in types.split()
 }
 TYPES = {type_ for type_, _ in SHAPES}
 
@@ -260,8 +258,8 @@ def _text(value: str | None) -> str:
     return "null" if value is None else f'"{value}"'
 
 
-def _end(d: Fields) -> datetime | None:
-    return None if d["expires_at"] is None else datetime.fromisoformat(d["expires_at"])
+def _time(text: str | None) -> datetime:
+    return NEVER if text is None else datetime.fromisoformat(text)
 
 
 class Stream:
@@ -270,7 +268,7 @@ class Stream:
     version = slots = term = 0
     active: dict[str, str] = NONE  # the deployments that are, and in which term each became that
     suspended = revoked = False
-    expires_at: datetime | None = None
+    expires_at = NEVER
     file: tuple[str, str, datetime] | None = None  # product, customer, time of issue
     role, license, mode = "unlicensed", "", ""
     owes: tuple[str, str, str] | None = None  # a change of an active role, to be confirmed
@@ -299,13 +297,10 @@ class Replay:
             name, type_, shape, text = self.follow.pop(0)
             stream = self._stream(name)
             stream.version += 1
-            expected = (
-                f'{{"position":{self.size},"stream":"{name}","version":{stream.version},"type":'
-            )
-            expected += (
-                f'"{type_}","event":{{"v":{shape},"context":{self._context},"data":{text}}}}}'
-            )
-            need(leaf == expected.encode(), "command", "here must be %s: %s", type_, text)
+            front = f'{{"position":{self.size},"stream":"{name}","version":{stream.version},'
+            event = f'{{"v":{shape},"context":{self._context},"data":{text}}}'
+            right = leaf == f'{front}"type":"{type_}","event":{event}}}'.encode()
+            need(right, "command", "here must be %s: %s", type_, text)
             return
         if (read := LEAF.fullmatch(leaf.decode())) is None:
             raise ValueError("another form")
@@ -359,19 +354,16 @@ class Replay:
         match what:
             case "issued":
                 need(it.version == 1, "license", f"{d['license']} was there before")
-                it.slots, it.expires_at, it.active = int(d["slots"]), _end(d), {}
+                it.slots, it.expires_at, it.active = int(d["slots"]), _time(d["expires_at"]), {}
             case "imported":
-                file, old = (
-                    (d["product"], d["customer"], datetime.fromisoformat(d["issued_at"])),
-                    it.file,
-                )
+                file, old = (d["product"], d["customer"], _time(d["issued_at"])), it.file
                 right = it.version == 1 or (old and old[:2] == file[:2] and old[2] < file[2])
                 need(right, "file", f"the file is not of {d['license']}, or not newer than before")
                 it.active = it.active or {}
-                it.file, it.slots, it.expires_at = file, int(d["slots"]), _end(d)
+                it.file, it.slots, it.expires_at = file, int(d["slots"]), _time(d["expires_at"])
             case "deployment-activated":
                 right = it.file is None or d["mode"] == "offline"
-                need(right, "file", f"{d['license']} came in a file, and gives roles only with one")
+                need(right, "file", "%s came in a file, and activates with one", d["license"])
                 self._take(it, d, "unlicensed", "active")
                 self._bind(d, "active")
             case "backup-registered":
@@ -385,18 +377,17 @@ class Replay:
             case "backup-nominated":
                 new, old, held = d["deployment"], d["replaced"], it.active.get(d["replaced"])
                 right = old in it.active if it.active else old is None
-                need(right, "nomination", f"{new} replaces {old}, but active are {[*it.active]}")
+                need(right, "nomination", "%s replaces %s, but active are %s", new, old, it.active)
                 right = d.get("replaced_term", held) == held
-                need(right, "nomination", f"{old} is active since term {held}, not as it says")
+                need(right, "nomination", "%s is active since term %s, not as said", old, held)
                 right = self._holder(d, "backup").mode == d["mode"] == "online"
-                need(right, "offline-nomination", f"{new} is a backup by a file")
+                need(right, "offline-nomination", "%s is a backup by a file", new)
                 text = f'{{"deployment":"{new}","license":"{d["license"]}","mode":"online",'
                 text += f'"term":{d["term"]}'
                 if shape == "2":
                     waits = old if d["wait_for_release"] == "true" else None
-                    text += (
-                        f',"waits_for":{_text(waits)},"waits_for_term":{(waits and held) or "null"}'
-                    )
+                    since = held if waits else "null"
+                    text += f',"waits_for":{_text(waits)},"waits_for_term":{since}'
                 self.follow = [(f"deployment:{new}", "deployment.promoted", shape, text + "}")]
                 if old is not None:
                     self._leave(it, d | {"deployment": old}, "active", "replaced", new)
@@ -405,18 +396,18 @@ class Replay:
                 right = it.file is None and not it.revoked
                 need(right, "status", f"{d['license']} is revoked, or came in a file")
                 it.slots = int(d.get("slots", it.slots))
-                it.expires_at = _end(d) if what == "renewed" else it.expires_at
+                it.expires_at = _time(d["expires_at"]) if "expires_at" in d else it.expires_at
             case "suspended" | "reinstated" | "revoked" | "lease-changed":
                 right = not it.revoked and (what, it.suspended) not in ALREADY
                 need(right, "status", f"{d['license']} is revoked for good, or {what} already")
                 it.revoked = what == "revoked"
                 it.suspended = what == "suspended" or (it.suspended and what != "reinstated")
-        used = len(it.active)
-        need(used <= it.slots, "slots", f"{used} active deployments in {it.slots} slots")
+        right = len(it.active) <= it.slots
+        need(right, "slots", "active are %s, and there are %s slots", [*it.active], it.slots)
 
     def _take(self, it: Stream, d: Fields, before: str, role: str) -> None:
-        right = not it.revoked and not it.suspended and (it.expires_at or NEVER) > self.at
-        need(right, "status", f"{d['license']} is revoked, suspended or expired")
+        right = not it.revoked and not it.suspended and it.expires_at > self.at
+        need(right, "status", "%s is revoked, suspended or expired", d["license"])
         taker = self._holder(d, before)
         taker.role, taker.license, taker.mode = role, d["license"], d["mode"]
         self._go_to_term(it, d, by=role == "active")
@@ -429,12 +420,9 @@ class Replay:
         if role == "active":
             leaver.owes = ("stood-down", d["license"], it.active.pop(name))
         leaver.role, leaver.license = "unlicensed", ""
-        text = (
-            f'{{"deployment":"{name}","license":"{d["license"]}","cause":"{cause}","replaced_by":'
-        )
-        self.follow.append(
-            (f"deployment:{name}", "deployment.released", "1", f"{text}{_text(by)}}}")
-        )
+        text = f'{{"deployment":"{name}","license":"{d["license"]}","cause":"{cause}",'
+        text += f'"replaced_by":{_text(by)}}}'
+        self.follow.append((f"deployment:{name}", "deployment.released", "1", text))
 
     def _bind(self, d: Fields, role: str) -> None:
         name, standby_for = d["deployment"], _text(d.get("standby_for"))
@@ -443,20 +431,16 @@ class Replay:
         self.follow.append((f"deployment:{name}", "deployment.bound", "1", text))
 
     def _holder(self, d: Fields, role: str) -> Stream:
-        name = f"deployment:{d['deployment']}"
-        it = self.streams.get(name) or self.streams.setdefault(name, Stream())
+        it = self._stream(f"deployment:{d['deployment']}")
         rule = "role" if it.license in ("", d["license"]) else "one-license"
         right = it.role == role and rule == "role"
-        need(right, rule, f"{d['deployment']} is {it.role} {it.license}, and not {role}")
+        need(right, rule, "%s is %s %s, not %s", d["deployment"], it.role, it.license, role)
         return it
 
     def _go_to_term(self, it: Stream, d: Fields, *, by: int) -> None:
         it.term += by
-        need(
-            d["term"] == str(it.term),
-            "term",
-            f"{d['license']} is in term {it.term}, not {d['term']}",
-        )
+        right = d["term"] == str(it.term)
+        need(right, "term", "%s is in term %s, not %s", d["license"], it.term, d["term"])
 
 
 # --- The whole ------------------------------------------------------------------------------------
@@ -476,6 +460,7 @@ def hash_leaves(pipe: Connection, opened: Callable[[], Any], then: int) -> None:
     What goes back: the size, the root, the root when there were `then` leaves, what is bad.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leaves = [b""]
     try:
         tree, root_then = Tree(opened().get), b""
         while leaves := pipe.recv():
@@ -487,64 +472,56 @@ def hash_leaves(pipe: Connection, opened: Callable[[], Any], then: int) -> None:
             tree.compare(level)
         pipe.send((tree.size, tree.root(tree.levels[0]), root_then, tree.bad))
     except Exception as error:  # noqa: BLE001 - the other process tells of it
+        while leaves:
+            leaves = pipe.recv()
         pipe.send(error)
 
 
 def verify(
-    opened: Callable[[], Any],
-    note: bytes,
-    keys: Sequence[Key],
-    last: Checkpoint | None,
-    say: Any,
+    opened: Callable[[], Any], note: bytes, keys: Sequence[Key], last: Checkpoint | None, say: Any
 ) -> Report:
     """Read the whole log and hold it against everything; `say` is told how far it is."""
     checkpoint = read_checkpoint(note, keys)
-    replay, problems, notices, read = Replay(), list[Bad](), list[str](), 0
     pipe, end = multiprocessing.Pipe()
     hashing = (end, opened, last.size if last else -1)
-    multiprocessing.Process(target=hash_leaves, args=hashing, daemon=True).start()
+    hasher = multiprocessing.Process(target=hash_leaves, args=hashing, daemon=True)
+    hasher.start()
     end.close()
-    for found in opened().leaves(checkpoint.size):
-        leaves = found[: checkpoint.size - read]
-        read += len(leaves)
-        if leaves:
-            pipe.send(leaves)
-        try:
-            for leaf in leaves if not problems else ():
-                replay.entry(leaf)
-        except Bad as bad:
-            problems.append(Bad(bad.rule, bad.text, replay.size - 1))
-        except (ValueError, ArithmeticError, RecursionError):
-            problems.append(Bad("entry", "it is not in the form of an entry", replay.size - 1))
-        say(f"\r{read:,} of {checkpoint.size:,} entries")
-        if len(found) > len(leaves):
-            notices.append("there are entries behind the signed ones, which count for nothing")
-            break
-    pipe.send([])
-    result = pipe.recv()
+    replay, problems, notices, read = Replay(), list[Bad](), list[str](), 0
+    try:
+        for found in opened().leaves(checkpoint.size):
+            leaves = found[: checkpoint.size - read]
+            read += len(leaves)
+            if leaves:
+                pipe.send(leaves)
+            try:
+                for leaf in leaves if not problems else ():
+                    replay.entry(leaf)
+            except Bad as bad:
+                problems.append(Bad(bad.rule, bad.text, replay.size - 1))
+            except (ValueError, ArithmeticError, RecursionError):
+                problems.append(Bad("entry", "it is not in the form of one", replay.size - 1))
+            say(f"\r{read:,} of {checkpoint.size:,} entries")
+            if len(found) > len(leaves):
+                notices.append("entries behind the signed ones are there, and count for nothing")
+                break
+        pipe.send([])
+        result = pipe.recv()
+    except EOFError:
+        raise OSError("the process that hashes the entries was ended") from None
+    finally:
+        hasher.terminate()
     if isinstance(result, Exception):
         raise result
     size, root, root_then, bad_tiles = result
     problems += bad_tiles
     is_signed = (size, root) == (checkpoint.size, checkpoint.root)
     if size < checkpoint.size:
-        text = f"missing, with all behind it: {checkpoint.size} entries were signed"
-        problems.append(Bad("entries", text, size))
+        problems.append(Bad("entries", f"missing: {checkpoint.size} entries were signed", size))
     elif not is_signed:
         problems.append(Bad("root", "the entries do not make the root that was signed"))
-    if last is not None and last.origin != checkpoint.origin:
-        problems.append(Bad("forked", f"the log is {checkpoint.origin}, at --last {last.origin}"))
-    elif last is not None and last.size > checkpoint.size:
-        text = (
-            f"rolled back: {last.size} entries at --last, {checkpoint.size} now. (An export made "
-        )
-        problems.append(Bad("rolled-back", f"{text}with --until looks the same.)"))
-    elif last is not None and (
-        (last.size == checkpoint.size and last.root != checkpoint.root)
-        or (last.size > 0 and is_signed and root_then != last.root)
-    ):
-        text = f"forked: the first {last.size} entries are not those that there were at --last"
-        problems.append(Bad("forked", text))
+    if last is not None:
+        problems += compare_with_last(last, checkpoint, root_then if is_signed else last.root)
     notices += [f"entry {index}: the clock was set back by {by}" for index, by in replay.set_back]
     for type_, count in replay.unknown.items():
         notices.append(f"{count} entries have a type that this program does not know: {type_}")
@@ -552,7 +529,19 @@ def verify(
         notices.append("the log ends within a command, whose other events are not signed yet")
     for event, at in (("its last entry", replay.latest), ("--last", last and last.at)):
         if at and checkpoint.at and checkpoint.at < at - CLOCKS_DIFFER_BY:
-            notices.append(
-                f"the checkpoint's time, {checkpoint.at}, is before that of {event}, {at}"
-            )
+            notices.append(f"the checkpoint's time {checkpoint.at} is before {event}, {at}")
     return Report(checkpoint, problems, notices)
+
+
+def compare_with_last(last: Checkpoint, now: Checkpoint, root_then: bytes) -> list[Bad]:
+    """Whether the log goes on from where it was; `root_then` is its root over that many entries."""
+    if last.origin != now.origin:
+        return [Bad("forked", f"the log is {now.origin}, and at --last it was {last.origin}")]
+    if last.size > now.size:
+        text = f"rolled back: {last.size} entries at --last, {now.size} now"
+        return [Bad("rolled-back", f"{text}. (An export made with --until looks the same.)")]
+    if last.size in (0, now.size):
+        root_then = now.root if last.size else last.root
+    if root_then != last.root:
+        return [Bad("forked", f"forked: its first {last.size} entries are not those of --last")]
+    return []
