@@ -1,6 +1,7 @@
 """Which part of the project may import which, and a checker that reads the sources."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,8 @@ PARTS: dict[str, set[str]] = {
     },
     "hotslot.__main__": {"hotslot.cli"},
     "hotslot.__init__": set(),
+    # An auditor need not trust the rest, nor install it.
+    "hotslot_verify": set(),
 }
 """Each part, and the parts that it may import besides itself."""
 
@@ -65,6 +68,9 @@ PURE = {
 }
 """What the domain may import: no I/O, no clock, no chance, no framework."""
 
+STANDALONE = {*sys.stdlib_module_names, "cryptography"}
+"""What the auditor's program may import."""
+
 CLOCKS = {"now", "utcnow", "today"}
 """The ways to read a clock that `datetime`, which the domain needs for its types, offers."""
 
@@ -79,8 +85,8 @@ def violations(root: Path) -> list[str]:
 
 
 def _modules(root: Path) -> Iterator[tuple[Path, str]]:
-    for source in (root / "src", root):
-        package = "hotslot" if source.name == "src" else "projections"
+    packages = (root / "src", "hotslot"), (root / "src", "hotslot_verify"), (root, "projections")
+    for source, package in packages:
         for path in sorted((source / package).rglob("*.py")):
             yield path, ".".join(path.relative_to(source).with_suffix("").parts)
 
@@ -92,7 +98,7 @@ def _complaints(module: str, tree: ast.Module, path: Path) -> Iterator[tuple[int
         return
     for line, imported in _imports(module, tree, is_package=path.stem == "__init__"):
         target = part_of(imported)
-        if imported.split(".")[0] in ("hotslot", "projections"):
+        if imported.split(".")[0] in ("hotslot", "hotslot_verify", "projections"):
             # Whoever imports anything of `hotslot` runs its `__init__`, which imports nothing.
             if target not in {part, "hotslot.__init__"} | PARTS[part]:
                 yield line, f"{part} must not import {imported}"
@@ -100,6 +106,8 @@ def _complaints(module: str, tree: ast.Module, path: Path) -> Iterator[tuple[int
             yield line, f"{part} must not import {imported}"
         elif part == "hotslot.domain" and imported.split(".")[0] not in PURE:
             yield line, f"the domain must stay pure, but imports {imported}"
+        elif part == "hotslot_verify" and imported.split(".")[0] not in STANDALONE:
+            yield line, f"the auditor's program must stand alone, but imports {imported}"
     if part == "hotslot.domain":
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and node.attr in CLOCKS:

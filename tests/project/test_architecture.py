@@ -48,6 +48,10 @@ def test_every_part_is_there():
         ("src/hotslot/licensefiles/x.py", "import hotslot.settings", "import hotslot.settings"),
         ("src/hotslot/settings.py", "import hotslot.ledger", "import hotslot.ledger"),
         ("src/hotslot/extras/x.py", "import os", "belongs to no part"),
+        ("src/hotslot_verify/x.py", "import hotslot.domain", "import hotslot.domain"),
+        ("src/hotslot_verify/x.py", "from projections import proofs", "import projections"),
+        ("src/hotslot_verify/x.py", "import msgspec", "stand alone, but imports msgspec"),
+        ("src/hotslot/api/x.py", "import hotslot_verify", "import hotslot_verify"),
     ],
 )
 def test_a_wrong_import_is_found(tmp_path: Path, file: str, source: str, complaint: str):
@@ -72,6 +76,7 @@ def test_a_wrong_import_is_found(tmp_path: Path, file: str, source: str, complai
         ("src/hotslot/cli/x.py", "from hotslot.api.app import app\nimport projections"),
         ("src/hotslot/licensefiles/x.py", "import yaml\nfrom hotslot.domain import refusals"),
         ("src/hotslot/api/x.py", "from hotslot.licensefiles import KeyFolder"),
+        ("src/hotslot_verify/x.py", "import cryptography.exceptions\nfrom hotslot_verify import y"),
     ],
 )
 def test_a_right_import_is_let_through(tmp_path: Path, file: str, source: str):
