@@ -24,21 +24,22 @@ import zlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotslot_verify.verify import (
-    LONGEST,
     WIDTH,
     Bad,
     Checkpoint,
     Key,
-    Report,
     need,
     read_checkpoint,
     read_key,
     tile_path,
     verify,
 )
+
+LONGEST = 65_535
+"""Bytes that a leaf has at most."""
 
 SMALL = 65_536
 """Bytes that a checkpoint has at most."""
@@ -49,6 +50,14 @@ LISTED = 20
 
 class OutOfReachError(Exception):
     """The log could not be read, which says nothing about it."""
+
+
+class Report(NamedTuple):
+    """What was found. A problem makes the log bad; a notice does not."""
+
+    checkpoint: Checkpoint | None
+    problems: list[Bad]
+    notices: list[str]
 
 
 class Export:
@@ -193,7 +202,7 @@ def _verify(source: str, keys: Sequence[Key], last: Path | None, say: Any) -> Re
     if note is None:
         raise OutOfReachError(f"{source} has no checkpoint")
     before = None if last is None or not last.exists() else _read_last(last, keys)
-    report = verify(partial(open_source, source), note, keys, before, say)
+    report = Report(*verify(partial(open_source, source), note, keys, before, say))
     if last is not None and not report.problems:
         new = last.with_name(f"{last.name}.new")
         new.write_bytes(note)

@@ -28,8 +28,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 WIDTH = 256  # hashes in a tile
-LONGEST = 65_535  # bytes in a leaf
-SMALL = 65_536  # bytes in a checkpoint, at most
 CLOCKS_DIFFER_BY = timedelta(seconds=5)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -75,11 +73,9 @@ def read_key(line: str) -> Key:
     name, _, rest = line.partition("+")
     id_, _, material = rest.partition("+")
     raw = _unbase64(material)
-    if not name or len(raw) != 33 or raw[0] != 1:
-        raise ValueError("not an Ed25519 verifier key, NAME+ID+KEY, nor a file of such keys")
     ids = [hashlib.sha256(f"{name}\n".encode() + a + raw[1:]).digest()[:4] for a in (b"\1", b"\4")]
-    if id_ != ids[0].hex():
-        raise ValueError("the key's id does not fit the key: it was changed on its way")
+    if not name or len(raw) != 33 or raw[0] != 1 or id_ != ids[0].hex():
+        raise ValueError("not a verifier key, NAME+ID+KEY, of Ed25519, nor a file of such keys")
     return Key(name, ids[0], ids[1], Ed25519PublicKey.from_public_bytes(raw[1:]))
 
 
@@ -112,9 +108,8 @@ def read_checkpoint(note: bytes, keys: Sequence[Key]) -> Checkpoint:
         raise Bad("signature", f"the checkpoint is not what key {key.id.hex()} signed") from None
     except ValueError:
         raise Bad("checkpoint", "it is no checkpoint in the form of a signed note") from None
-    if signer is None:
-        raise Bad("signature", "none of the given keys has signed the checkpoint")
-    need(signer.name == origin, "signature", f"the key is for {signer.name}, not for {origin}")
+    if signer is None or signer.name != origin:
+        raise Bad("signature", f"no given key of the log {origin} has signed the checkpoint")
     return Checkpoint(origin, int(size), _unbase64(root), signer.id.hex(), at)
 
 
@@ -229,16 +224,18 @@ LEAF = re.compile(
     f'"request_id":"{TEXT}","trace_id":(?:null|"{TEXT}"),"source":(?:null|"{TEXT}"),'
     f'"reason":(?:null|"{TEXT}")}}),"data":({{.*}})}}}}'
 )
-FORMS = {"": f'"({TEXT})"', "@": f'"({TIME})"', "#": f"({NUMBER})", "!": "(true|false)"}
-FORMS |= {f"{mark}?": f"(?:null|{form})" for mark, form in FORMS.items()} | {"%": "({.*})"}
+FORMS = {"": f'"(?P<%s>{TEXT})"', "@": f'"(?P<%s>{TIME})"', "#": f"(?P<%s>{NUMBER})"}
+FORMS |= {f"{mark}?": f"(?:null|{form})" for mark, form in FORMS.items()}
+FORMS |= {"!": "(?P<%s>true|false)", "%": "(?P<%s>{.*})"}
 NONE: dict[str, str] = {}  # never written to
 Fields = dict[str, Any]  # text as it is written; null is None
 
 
-def _shape(fields: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
-    pairs = re.findall(r"(\w+)(\S*)", fields)
-    form = ",".join(f'"{name}":{FORMS[mark]}' for name, mark in pairs)
-    return tuple(name for name, _ in pairs), re.compile(f"{{{form}}}")
+def _shape(fields: str) -> re.Pattern[str]:
+    marked = re.findall(r"(\w+)(\S*)", fields)
+    return re.compile(
+        "{" + ",".join(f'"{name}":{FORMS[mark] % name}' for name, mark in marked) + "}"
+    )
 
 
 SHAPES = {
@@ -246,7 +243,6 @@ SHAPES = {
     for types, shape, fields in re.findall(r"^(.+?) (\d) (.+)$", EVENTS, re.MULTILINE)
     for type_ in types.split()
 }
-TYPES = {type_ for type_, _ in SHAPES}
 
 
 def _once(pairs: list[tuple[str, Any]]) -> None:
@@ -305,35 +301,35 @@ class Replay:
         if (read := LEAF.fullmatch(leaf.decode())) is None:
             raise ValueError("another form")
         position, name, version, type_, shape, context, at, text = read.groups()
-        if int(position) != self.size:
-            raise Bad("position", f"position {position} stands where {self.size} must")
+        right = int(position) == self.size
+        need(right, "position", "position %s stands where %s must", position, self.size)
         stream = self._stream(name)
         stream.version += 1
-        if int(version) != stream.version:
-            raise Bad("version", f"version {version} of {name} stands where {stream.version} must")
+        right = int(version) == stream.version
+        need(right, "version", "version %s of %s, and not %s", version, name, stream.version)
         if context != self._context:
             self._context, self.at = context, datetime.fromisoformat(at)
             if self.at < self.latest - CLOCKS_DIFFER_BY:
                 self.set_back.append((self.size - 1, self.latest - self.at))
                 self.latest = self.at
             self.latest = max(self.latest, self.at)
-        if type_ not in TYPES:
+        form = SHAPES.get((type_, shape))
+        if form is None:
+            right = (type_, "1") not in SHAPES
+            need(right, "shape", "this program does not know shape %s of %s", shape, type_)
             self.unknown[type_] += 1
             return
-        if (type_, shape) not in SHAPES:
-            raise Bad("shape", f"this program does not know shape {shape} of {type_}")
-        names, form = SHAPES[type_, shape]
         if (values := form.fullmatch(text)) is None:
             raise ValueError("other fields")
-        data = dict(zip(names, values.groups(), strict=True))
+        data = values.groupdict()
         if "asked" in data:
             json.loads(data["asked"], object_pairs_hook=_once)
         kind, _, what = type_.partition(".")
         owner = data["key" if kind == "audit" else kind]
         if owner is None:  # a refusal that is about no license
             kind, owner = "deployment", data["deployment"]
-        if name != f"{kind}:{owner}":
-            raise Bad("stream", f"{type_} of {kind} {owner} stands in {name}")
+        right = name == f"{kind}:{owner}"
+        need(right, "stream", "%s of %s %s stands in %s", type_, kind, owner, name)
         need(type_ not in BY_LICENSE, "command", "no event of a license has led to this %s", type_)
         if kind == "license":
             self._license(what, stream, data, shape)
@@ -371,7 +367,8 @@ class Replay:
                 self._bind(d, "backup")
             case "deployment-deactivated":
                 self._leave(it, d, "active", "deactivated")
-                self._go_to_term(it, d, by=1)
+                it.term += 1
+                need(d["term"] == str(it.term), "term", "it goes to term %s", it.term)
             case "backup-unregistered":
                 self._leave(it, d, "backup", "unregistered")
             case "backup-nominated":
@@ -410,7 +407,9 @@ class Replay:
         need(right, "status", "%s is revoked, suspended or expired", d["license"])
         taker = self._holder(d, before)
         taker.role, taker.license, taker.mode = role, d["license"], d["mode"]
-        self._go_to_term(it, d, by=role == "active")
+        it.term += role == "active"
+        right = d["term"] == str(it.term)
+        need(right, "term", "%s is in term %s, not %s", d["license"], it.term, d["term"])
         if role == "active":
             it.active[d["deployment"]] = d["term"]
             taker.owes = ("took-over", d["license"], d["term"])
@@ -437,28 +436,12 @@ class Replay:
         need(right, rule, "%s is %s %s, not %s", d["deployment"], it.role, it.license, role)
         return it
 
-    def _go_to_term(self, it: Stream, d: Fields, *, by: int) -> None:
-        it.term += by
-        right = d["term"] == str(it.term)
-        need(right, "term", "%s is in term %s, not %s", d["license"], it.term, d["term"])
-
 
 # --- The whole ------------------------------------------------------------------------------------
 
 
-class Report(NamedTuple):
-    """What was found. A problem makes the log bad; a notice does not."""
-
-    checkpoint: Checkpoint | None
-    problems: list[Bad]
-    notices: list[str]
-
-
 def hash_leaves(pipe: Connection, opened: Callable[[], Any], then: int) -> None:
-    """Make the tree of the lists of leaves that come, up to an empty one, in a process of its own.
-
-    What goes back: the size, the root, the root when there were `then` leaves, what is bad.
-    """
+    """In another process: hash the lists of leaves that come, up to an empty one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     leaves = [b""]
     try:
@@ -479,8 +462,8 @@ def hash_leaves(pipe: Connection, opened: Callable[[], Any], then: int) -> None:
 
 def verify(
     opened: Callable[[], Any], note: bytes, keys: Sequence[Key], last: Checkpoint | None, say: Any
-) -> Report:
-    """Read the whole log and hold it against everything; `say` is told how far it is."""
+) -> tuple[Checkpoint, list[Bad], list[str]]:
+    """Hold the whole log against everything: problems make it bad, notices do not."""
     checkpoint = read_checkpoint(note, keys)
     pipe, end = multiprocessing.Pipe()
     hashing = (end, opened, last.size if last else -1)
@@ -523,14 +506,13 @@ def verify(
     if last is not None:
         problems += compare_with_last(last, checkpoint, root_then if is_signed else last.root)
     notices += [f"entry {index}: the clock was set back by {by}" for index, by in replay.set_back]
-    for type_, count in replay.unknown.items():
-        notices.append(f"{count} entries have a type that this program does not know: {type_}")
+    notices += [f"{n} entries have the unknown type {type_}" for type_, n in replay.unknown.items()]
     if replay.follow and not problems:
         notices.append("the log ends within a command, whose other events are not signed yet")
     for event, at in (("its last entry", replay.latest), ("--last", last and last.at)):
         if at and checkpoint.at and checkpoint.at < at - CLOCKS_DIFFER_BY:
             notices.append(f"the checkpoint's time {checkpoint.at} is before {event}, {at}")
-    return Report(checkpoint, problems, notices)
+    return checkpoint, problems, notices
 
 
 def compare_with_last(last: Checkpoint, now: Checkpoint, root_then: bytes) -> list[Bad]:
@@ -540,8 +522,6 @@ def compare_with_last(last: Checkpoint, now: Checkpoint, root_then: bytes) -> li
     if last.size > now.size:
         text = f"rolled back: {last.size} entries at --last, {now.size} now"
         return [Bad("rolled-back", f"{text}. (An export made with --until looks the same.)")]
-    if last.size in (0, now.size):
-        root_then = now.root if last.size else last.root
-    if root_then != last.root:
-        return [Bad("forked", f"forked: its first {last.size} entries are not those of --last")]
-    return []
+    if last.size == 0 or last.root == (root_then if last.size < now.size else now.root):
+        return []
+    return [Bad("forked", f"forked: its first {last.size} entries are not those of --last")]

@@ -9,7 +9,8 @@ import pytest
 
 from hotslot_verify import program
 from hotslot_verify import verify as verifier
-from hotslot_verify.verify import Checkpoint, Report
+from hotslot_verify.program import Report
+from hotslot_verify.verify import Checkpoint
 from tests.verify.logs import Signer, export
 
 
@@ -38,8 +39,10 @@ def verify_folder(folder: Path, signer: Signer, *, last: str | None = None) -> R
     seen: Checkpoint | None = (last and verifier.read_checkpoint(last.encode(), keys)) or None
     note = program.open_source(str(folder)).get("checkpoint", program.SMALL)
     assert note is not None
-    return verifier.verify(
-        partial(program.open_source, str(folder)), note, keys, seen, io.StringIO().write
+    return Report(
+        *verifier.verify(
+            partial(program.open_source, str(folder)), note, keys, seen, io.StringIO().write
+        )
     )
 
 

@@ -37,8 +37,8 @@ def test_a_story_passes(verify: Verify):
 
 def test_every_event_of_the_product_is_known_with_its_fields():
     for name, kind in CATALOGUE.items():
-        names, _ = SHAPES[name, str(kind.shape)]
-        assert names == kind.__struct_fields__, name
+        names = SHAPES[name, str(kind.shape)].groupindex
+        assert tuple(names) == kind.__struct_fields__, name
     assert {type_ for type_, _ in SHAPES} == set(CATALOGUE)
     assert {key for key in mapper.UPCASTS if (key[0], str(key[1])) not in SHAPES} == set()
 
