@@ -213,7 +213,6 @@ key.revoked 1 key
 audit.exported 1 key via position#
 """
 BY_LICENSE = {"deployment.bound", "deployment.promoted", "deployment.released"}
-ALREADY = {("suspended", True), ("reinstated", False)}
 # A leaf is written in one way only, and this is it.
 TEXT = r'[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*'
 NAME, NUMBER = r"[!#-\[\]-~]+", "0|[1-9][0-9]{0,17}"
@@ -233,9 +232,8 @@ Fields = dict[str, Any]  # text as it is written; null is None
 
 def _shape(fields: str) -> re.Pattern[str]:
     marked = re.findall(r"(\w+)(\S*)", fields)
-    return re.compile(
-        "{" + ",".join(f'"{name}":{FORMS[mark] % name}' for name, mark in marked) + "}"
-    )
+    forms = [f'"{name}":{FORMS[mark] % name}' for name, mark in marked]
+    return re.compile("{" + ",".join(forms) + "}")
 
 
 SHAPES = {
@@ -301,12 +299,10 @@ class Replay:
         if (read := LEAF.fullmatch(leaf.decode())) is None:
             raise ValueError("another form")
         position, name, version, type_, shape, context, at, text = read.groups()
-        right = int(position) == self.size
-        need(right, "position", "position %s stands where %s must", position, self.size)
+        need(int(position) == self.size, "position", "it has %s, not %s", position, self.size)
         stream = self._stream(name)
         stream.version += 1
-        right = int(version) == stream.version
-        need(right, "version", "version %s of %s, and not %s", version, name, stream.version)
+        need(int(version) == stream.version, "version", "%s of %s is a gap", version, name)
         if context != self._context:
             self._context, self.at = context, datetime.fromisoformat(at)
             if self.at < self.latest - CLOCKS_DIFFER_BY:
@@ -315,8 +311,7 @@ class Replay:
             self.latest = max(self.latest, self.at)
         form = SHAPES.get((type_, shape))
         if form is None:
-            right = (type_, "1") not in SHAPES
-            need(right, "shape", "this program does not know shape %s of %s", shape, type_)
+            need((type_, "1") not in SHAPES, "shape", "shape %s of %s is not known", shape, type_)
             self.unknown[type_] += 1
             return
         if (values := form.fullmatch(text)) is None:
@@ -328,14 +323,13 @@ class Replay:
         owner = data["key" if kind == "audit" else kind]
         if owner is None:  # a refusal that is about no license
             kind, owner = "deployment", data["deployment"]
-        right = name == f"{kind}:{owner}"
-        need(right, "stream", "%s of %s %s stands in %s", type_, kind, owner, name)
+        need(name == f"{kind}:{owner}", "stream", "%s of %s stands in %s", type_, owner, name)
         need(type_ not in BY_LICENSE, "command", "no event of a license has led to this %s", type_)
         if kind == "license":
             self._license(what, stream, data, shape)
         elif what in ("took-over", "stood-down"):
             right = stream.owes == (what, data["license"], data["term"])
-            need(right, "role", f"{owner} {what}, which was not to be confirmed")
+            need(right, "role", "%s %s, which was not to be confirmed", owner, what)
             stream.owes = None
         elif kind == "key":
             right = (stream.version, what) in ((1, "created"), (2, "revoked"))
@@ -349,14 +343,12 @@ class Replay:
             need(it.active is not NONE, "license", "a license that was never issued")
         match what:
             case "issued":
-                need(it.version == 1, "license", f"{d['license']} was there before")
-                it.slots, it.expires_at, it.active = int(d["slots"]), _time(d["expires_at"]), {}
+                need(it.version == 1, "license", "%s was there before", d["license"])
             case "imported":
                 file, old = (d["product"], d["customer"], _time(d["issued_at"])), it.file
                 right = it.version == 1 or (old and old[:2] == file[:2] and old[2] < file[2])
                 need(right, "file", f"the file is not of {d['license']}, or not newer than before")
-                it.active = it.active or {}
-                it.file, it.slots, it.expires_at = file, int(d["slots"]), _time(d["expires_at"])
+                it.file = file
             case "deployment-activated":
                 right = it.file is None or d["mode"] == "offline"
                 need(right, "file", "%s came in a file, and activates with one", d["license"])
@@ -368,15 +360,15 @@ class Replay:
             case "deployment-deactivated":
                 self._leave(it, d, "active", "deactivated")
                 it.term += 1
-                need(d["term"] == str(it.term), "term", "it goes to term %s", it.term)
+                need(d["term"] == str(it.term), "term", "%s goes to %s", d["license"], it.term)
             case "backup-unregistered":
                 self._leave(it, d, "backup", "unregistered")
             case "backup-nominated":
                 new, old, held = d["deployment"], d["replaced"], it.active.get(d["replaced"])
                 right = old in it.active if it.active else old is None
-                need(right, "nomination", "%s replaces %s, but active are %s", new, old, it.active)
-                right = d.get("replaced_term", held) == held
-                need(right, "nomination", "%s is active since term %s, not as said", old, held)
+                need(right, "nomination", "%s replaces %s, active are %s", new, old, [*it.active])
+                since = d.get("replaced_term", held)
+                need(since == held, "nomination", "%s is active since term %s", old, held)
                 right = self._holder(d, "backup").mode == d["mode"] == "online"
                 need(right, "offline-nomination", "%s is a backup by a file", new)
                 text = f'{{"deployment":"{new}","license":"{d["license"]}","mode":"online",'
@@ -391,16 +383,17 @@ class Replay:
                 self._take(it, d, "backup", "active")
             case "renewed" | "resized":
                 right = it.file is None and not it.revoked
-                need(right, "status", f"{d['license']} is revoked, or came in a file")
-                it.slots = int(d.get("slots", it.slots))
-                it.expires_at = _time(d["expires_at"]) if "expires_at" in d else it.expires_at
+                need(right, "status", "%s is revoked, or came in a file", d["license"])
             case "suspended" | "reinstated" | "revoked" | "lease-changed":
-                right = not it.revoked and (what, it.suspended) not in ALREADY
-                need(right, "status", f"{d['license']} is revoked for good, or {what} already")
+                already = (what, it.suspended) in (("suspended", True), ("reinstated", False))
+                right = not it.revoked and not already
+                need(right, "status", "%s is %s already, or revoked", d["license"], what)
                 it.revoked = what == "revoked"
                 it.suspended = what == "suspended" or (it.suspended and what != "reinstated")
-        right = len(it.active) <= it.slots
-        need(right, "slots", "active are %s, and there are %s slots", [*it.active], it.slots)
+        if what in ("issued", "imported", "renewed", "resized"):
+            it.slots, it.active = int(d.get("slots", it.slots)), it.active or {}
+            it.expires_at = _time(d["expires_at"]) if "expires_at" in d else it.expires_at
+        need(len(it.active) <= it.slots, "slots", "%s have %s slots", [*it.active], it.slots)
 
     def _take(self, it: Stream, d: Fields, before: str, role: str) -> None:
         right = not it.revoked and not it.suspended and it.expires_at > self.at
@@ -408,8 +401,7 @@ class Replay:
         taker = self._holder(d, before)
         taker.role, taker.license, taker.mode = role, d["license"], d["mode"]
         it.term += role == "active"
-        right = d["term"] == str(it.term)
-        need(right, "term", "%s is in term %s, not %s", d["license"], it.term, d["term"])
+        need(d["term"] == str(it.term), "term", "%s goes to term %s", d["license"], it.term)
         if role == "active":
             it.active[d["deployment"]] = d["term"]
             taker.owes = ("took-over", d["license"], d["term"])
@@ -433,20 +425,17 @@ class Replay:
         it = self._stream(f"deployment:{d['deployment']}")
         rule = "role" if it.license in ("", d["license"]) else "one-license"
         right = it.role == role and rule == "role"
-        need(right, rule, "%s is %s %s, not %s", d["deployment"], it.role, it.license, role)
+        need(right, rule, "%s is %s of %s, not %s", d["deployment"], it.role, it.license, role)
         return it
 
 
-# --- The whole ------------------------------------------------------------------------------------
-
-
 def hash_leaves(pipe: Connection, opened: Callable[[], Any], then: int) -> None:
-    """In another process: hash the lists of leaves that come, up to an empty one."""
+    """In another process: hash the lists of leaves that come, up to None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    leaves = [b""]
+    leaves: list[bytes] | None = []
     try:
         tree, root_then = Tree(opened().get), b""
-        while leaves := pipe.recv():
+        while (leaves := pipe.recv()) is not None:
             hashes = [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves]
             if 0 <= then - tree.size <= len(hashes):
                 root_then = tree.root(hashes[: then - tree.size])
@@ -455,7 +444,7 @@ def hash_leaves(pipe: Connection, opened: Callable[[], Any], then: int) -> None:
             tree.compare(level)
         pipe.send((tree.size, tree.root(tree.levels[0]), root_then, tree.bad))
     except Exception as error:  # noqa: BLE001 - the other process tells of it
-        while leaves:
+        while leaves is not None:
             leaves = pipe.recv()
         pipe.send(error)
 
@@ -466,8 +455,8 @@ def verify(
     """Hold the whole log against everything: problems make it bad, notices do not."""
     checkpoint = read_checkpoint(note, keys)
     pipe, end = multiprocessing.Pipe()
-    hashing = (end, opened, last.size if last else -1)
-    hasher = multiprocessing.Process(target=hash_leaves, args=hashing, daemon=True)
+    then = last.size if last else -1
+    hasher = multiprocessing.Process(target=hash_leaves, args=(end, opened, then), daemon=True)
     hasher.start()
     end.close()
     replay, problems, notices, read = Replay(), list[Bad](), list[str](), 0
@@ -475,8 +464,7 @@ def verify(
         for found in opened().leaves(checkpoint.size):
             leaves = found[: checkpoint.size - read]
             read += len(leaves)
-            if leaves:
-                pipe.send(leaves)
+            pipe.send(leaves)
             try:
                 for leaf in leaves if not problems else ():
                     replay.entry(leaf)
@@ -488,7 +476,7 @@ def verify(
             if len(found) > len(leaves):
                 notices.append("entries behind the signed ones are there, and count for nothing")
                 break
-        pipe.send([])
+        pipe.send(None)
         result = pipe.recv()
     except EOFError:
         raise OSError("the process that hashes the entries was ended") from None
@@ -509,9 +497,9 @@ def verify(
     notices += [f"{n} entries have the unknown type {type_}" for type_, n in replay.unknown.items()]
     if replay.follow and not problems:
         notices.append("the log ends within a command, whose other events are not signed yet")
-    for event, at in (("its last entry", replay.latest), ("--last", last and last.at)):
+    for what, at in (("its last entry", replay.latest), ("--last", last and last.at)):
         if at and checkpoint.at and checkpoint.at < at - CLOCKS_DIFFER_BY:
-            notices.append(f"the checkpoint's time {checkpoint.at} is before {event}, {at}")
+            notices.append(f"the checkpoint's time {checkpoint.at} is before {what}, {at}")
     return checkpoint, problems, notices
 
 
