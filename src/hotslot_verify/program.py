@@ -174,7 +174,8 @@ def main() -> int:
     except Bad as bad:
         report = Report(None, [bad], [])
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        report = Report(None, [Bad("entries", f"the .zip can't be read: {error}")], [])
+        text = f"the .zip can't be read to its end, or a process was ended: {error}"
+        report = Report(None, [Bad("entries", text)], [])
     except (OutOfReachError, OSError) as error:
         print(f"hotslot-verify: out of reach: {_shown(error)}", file=sys.stderr)
         return 3

@@ -8,8 +8,7 @@ beside it, finds the bytes and prints the outcome. Here three questions are answ
 2. Is it whole? Positions run from 1 without a gap, and so do the versions of every stream.
 3. Were the rules kept? The entries are replayed on a small model: see Replay.
 
-It can't tell whether others were shown another log (compare what --last keeps with theirs), nor
-whether what was entered was true.
+It can't tell whether others are shown another log, nor whether what was entered was true.
 """
 
 import base64
@@ -18,10 +17,8 @@ import json
 import multiprocessing
 import re
 import signal
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -47,8 +44,6 @@ def need(right: object, rule: str, text: str, *told: object) -> None:
 
 
 # --- Keys and checkpoints: c2sp.org/signed-note, tlog-checkpoint and tlog-cosignature -------------
-
-
 class Key(NamedTuple):
     """A key that the auditor trusts, and its ids in plain and in timed signatures."""
 
@@ -86,9 +81,8 @@ def read_checkpoint(note: bytes, keys: Sequence[Key]) -> Checkpoint:
         text = note.decode()
         body, _, lines = text.rpartition("\n\n")
         origin, size, root = body.split("\n")[:3]
-        if not re.fullmatch("0|[1-9][0-9]{0,17}", size) or len(_unbase64(root)) != 32:
-            raise ValueError
-        if not (origin and lines.endswith("\n")) or any(c < " " and c != "\n" for c in text):
+        right = re.fullmatch("0|[1-9][0-9]{0,17}", size) and len(_unbase64(root)) == 32 and origin
+        if not right or not lines.endswith("\n") or any(c < " " and c != "\n" for c in text):
             raise ValueError
         for line in lines[:-1].split("\n"):
             dash, name, blob = line.split(" ")
@@ -98,7 +92,7 @@ def read_checkpoint(note: bytes, keys: Sequence[Key]) -> Checkpoint:
             for key in keys:
                 if (name, id_) == (key.name, key.id):
                     key.public.verify(signature, f"{body}\n".encode())
-                    signer = key
+                    signer = key if name == origin else signer
                 elif (name, id_) == (key.name, key.timed_id):
                     seconds = int.from_bytes(signature[:8], "big")
                     timed = f"cosignature/v1\ntime {seconds}\n{body}\n"
@@ -108,7 +102,7 @@ def read_checkpoint(note: bytes, keys: Sequence[Key]) -> Checkpoint:
         raise Bad("signature", f"the checkpoint is not what key {key.id.hex()} signed") from None
     except ValueError:
         raise Bad("checkpoint", "it is no checkpoint in the form of a signed note") from None
-    if signer is None or signer.name != origin:
+    if signer is None:
         raise Bad("signature", f"no given key of the log {origin} has signed the checkpoint")
     return Checkpoint(origin, int(size), _unbase64(root), signer.id.hex(), at)
 
@@ -121,8 +115,6 @@ def _unbase64(text: str) -> bytes:
 
 
 # --- The tree: RFC 6962, in the tiles of c2sp.org/tlog-tiles --------------------------------------
-
-
 def fold(hashes: list[bytes]) -> bytes:
     """The root over the roots of neighboring subtrees, all of one height but for the last."""
     sha256 = hashlib.sha256
@@ -184,7 +176,6 @@ def tile_path(level: str, index: int, width: int) -> str:
 
 
 # --- The entries and their rules ------------------------------------------------------------------
-
 # The events: types, shape and fields, in their one order. # is a whole number, @ a time, ! true or
 # false, % an object, all others are text; ? is "or null".
 EVENTS = """
@@ -212,6 +203,7 @@ key.created 1 key role customer? deployment? sha256
 key.revoked 1 key
 audit.exported 1 key via position#
 """
+KEY_LIFE = ("1", "created"), ("2", "revoked")
 BY_LICENSE = {"deployment.bound", "deployment.promoted", "deployment.released"}
 # A leaf is written in one way only, and this is it.
 TEXT = r'[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*'
@@ -226,7 +218,7 @@ LEAF = re.compile(
 FORMS = {"": f'"(?P<%s>{TEXT})"', "@": f'"(?P<%s>{TIME})"', "#": f"(?P<%s>{NUMBER})"}
 FORMS |= {f"{mark}?": f"(?:null|{form})" for mark, form in FORMS.items()}
 FORMS |= {"!": "(?P<%s>true|false)", "%": "(?P<%s>{.*})"}
-NONE: dict[str, str] = {}  # never written to
+BEGIN, NONE = ("issued", "imported"), dict[str, str]()  # which is never written to
 Fields = dict[str, Any]  # text as it is written; null is None
 
 
@@ -271,15 +263,15 @@ class Stream:
 class Replay:
     """The entries in their order, each held against the rules, on a model of what they add up to.
 
-    A command's events stand side by side and have one context. The rules are held against the event
-    of the license; what it does to deployments must follow at once in their own streams.
+    The rules are held against the events of licenses. What such a one does to deployments must
+    follow at once, in their own streams and with the same context: a command is never torn apart.
     """
 
     def __init__(self) -> None:
         self.size = 0
         self.streams: dict[str, Stream] = {}
         self.follow: list[tuple[str, str, str, str]] = []  # stream, type, shape, fields
-        self.unknown: Counter[str] = Counter()
+        self.unknown: dict[str, int] = {}
         self.set_back: list[tuple[int, timedelta]] = []
         self.at = self.latest = datetime(1, 1, 2, tzinfo=UTC)
         self._context = ""
@@ -312,7 +304,7 @@ class Replay:
         form = SHAPES.get((type_, shape))
         if form is None:
             need((type_, "1") not in SHAPES, "shape", "shape %s of %s is not known", shape, type_)
-            self.unknown[type_] += 1
+            self.unknown[type_] = self.unknown.get(type_, 0) + 1
             return
         if (values := form.fullmatch(text)) is None:
             raise ValueError("other fields")
@@ -332,15 +324,13 @@ class Replay:
             need(right, "role", "%s %s, which was not to be confirmed", owner, what)
             stream.owes = None
         elif kind == "key":
-            right = (stream.version, what) in ((1, "created"), (2, "revoked"))
-            need(right, "key", f"{owner} is {what} by event {version}")
+            need((version, what) in KEY_LIFE, "key", "%s is %s by event %s", owner, what, version)
 
     def _stream(self, name: str) -> Stream:
         return self.streams.get(name) or self.streams.setdefault(name, Stream())
 
     def _license(self, what: str, it: Stream, d: Fields, shape: str) -> None:
-        if what not in ("issued", "imported"):
-            need(it.active is not NONE, "license", "a license that was never issued")
+        need(it.active is not NONE or what in BEGIN, "license", "a license that was never issued")
         match what:
             case "issued":
                 need(it.version == 1, "license", "%s was there before", d["license"])
@@ -374,9 +364,9 @@ class Replay:
                 text = f'{{"deployment":"{new}","license":"{d["license"]}","mode":"online",'
                 text += f'"term":{d["term"]}'
                 if shape == "2":
-                    waits = old if d["wait_for_release"] == "true" else None
-                    since = held if waits else "null"
-                    text += f',"waits_for":{_text(waits)},"waits_for_term":{since}'
+                    wait = old is not None and d["wait_for_release"] == "true"
+                    since = held if wait else "null"
+                    text += f',"waits_for":{_text(old if wait else None)},"waits_for_term":{since}'
                 self.follow = [(f"deployment:{new}", "deployment.promoted", shape, text + "}")]
                 if old is not None:
                     self._leave(it, d | {"deployment": old}, "active", "replaced", new)
@@ -390,7 +380,7 @@ class Replay:
                 need(right, "status", "%s is %s already, or revoked", d["license"], what)
                 it.revoked = what == "revoked"
                 it.suspended = what == "suspended" or (it.suspended and what != "reinstated")
-        if what in ("issued", "imported", "renewed", "resized"):
+        if what in BEGIN or what in ("renewed", "resized"):
             it.slots, it.active = int(d.get("slots", it.slots)), it.active or {}
             it.expires_at = _time(d["expires_at"]) if "expires_at" in d else it.expires_at
         need(len(it.active) <= it.slots, "slots", "%s have %s slots", [*it.active], it.slots)
@@ -429,7 +419,7 @@ class Replay:
         return it
 
 
-def hash_leaves(pipe: Connection, opened: Callable[[], Any], then: int) -> None:
+def hash_leaves(pipe: Any, opened: Callable[[], Any], then: int) -> None:
     """In another process: hash the lists of leaves that come, up to None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     leaves: list[bytes] | None = []
@@ -478,8 +468,6 @@ def verify(
                 break
         pipe.send(None)
         result = pipe.recv()
-    except EOFError:
-        raise OSError("the process that hashes the entries was ended") from None
     finally:
         hasher.terminate()
     if isinstance(result, Exception):
@@ -491,8 +479,15 @@ def verify(
         problems.append(Bad("entries", f"missing: {checkpoint.size} entries were signed", size))
     elif not is_signed:
         problems.append(Bad("root", "the entries do not make the root that was signed"))
-    if last is not None:
-        problems += compare_with_last(last, checkpoint, root_then if is_signed else last.root)
+    if last is not None and last.origin != checkpoint.origin:
+        problems.append(Bad("forked", f"another log, {checkpoint.origin}, than {last.origin}"))
+    elif last is not None and last.size > checkpoint.size:
+        text = f"rolled back: {last.size} entries at --last, {checkpoint.size} now"
+        problems.append(Bad("rolled-back", f"{text} (or it is an export made with --until)"))
+    elif last is not None and last.size > 0:
+        root_then = root_then if is_signed else last.root  # of other entries, it says nothing
+        if last.root != (root_then if last.size < checkpoint.size else checkpoint.root):
+            problems.append(Bad("forked", f"forked: its first {last.size} entries were others"))
     notices += [f"entry {index}: the clock was set back by {by}" for index, by in replay.set_back]
     notices += [f"{n} entries have the unknown type {type_}" for type_, n in replay.unknown.items()]
     if replay.follow and not problems:
@@ -501,15 +496,3 @@ def verify(
         if at and checkpoint.at and checkpoint.at < at - CLOCKS_DIFFER_BY:
             notices.append(f"the checkpoint's time {checkpoint.at} is before {what}, {at}")
     return checkpoint, problems, notices
-
-
-def compare_with_last(last: Checkpoint, now: Checkpoint, root_then: bytes) -> list[Bad]:
-    """Whether the log goes on from where it was; `root_then` is its root over that many entries."""
-    if last.origin != now.origin:
-        return [Bad("forked", f"the log is {now.origin}, and at --last it was {last.origin}")]
-    if last.size > now.size:
-        text = f"rolled back: {last.size} entries at --last, {now.size} now"
-        return [Bad("rolled-back", f"{text}. (An export made with --until looks the same.)")]
-    if last.size == 0 or last.root == (root_then if last.size < now.size else now.root):
-        return []
-    return [Bad("forked", f"forked: its first {last.size} entries are not those of --last")]
