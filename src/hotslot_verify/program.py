@@ -44,6 +44,9 @@ LONGEST = 65_535
 SMALL = 65_536
 """Bytes that a checkpoint has at most."""
 
+WAITS = (1, 2, 0)
+"""Seconds to wait behind each attempt to get something from a server."""
+
 LISTED = 20
 """Notices that people are shown."""
 
@@ -106,13 +109,17 @@ class Server:
         """What the server has under the name; None when it has nothing. Tried three times."""
         request = urllib.request.Request(self._base + name, headers=self._headers)  # noqa: S310
         problem = ""
-        for wait in (1, 2, 0):
+        for wait in WAITS:
             try:
                 with self._opener.open(request, timeout=30) as answer:
-                    return _within(limit, answer.read(limit + 1), name)
+                    data = _within(limit, answer.read(limit + 1), name)
+                    if answer.length:  # what is still to come, and never did
+                        raise http.client.IncompleteRead(data, answer.length)
+                    return data
             except urllib.error.HTTPError as error:
-                error.close()
-                if error.code == http.HTTPStatus.NOT_FOUND:
+                # Whatever was signed had been there: what lacks now was taken away.
+                lacks = b'"log-incomplete"' in error.read(SMALL)
+                if lacks or error.code == http.HTTPStatus.NOT_FOUND:
                     return None
                 problem = f"it answers {error.code}"
                 if error.code in (401, 403):
@@ -136,6 +143,8 @@ class Server:
                 end = at + 2 + int.from_bytes(bundle[at : at + 2], "big")
                 leaves.append(bundle[at + 2 : end])
                 at = end
+            if at != len(bundle) or len(leaves) != width:
+                raise Bad("entries", f"{path} does not have {width} entries", start)
             yield leaves
 
 

@@ -6,31 +6,15 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hotslot_verify import verify as verifier
-from hotslot_verify.program import run
+from tests.verify.conftest import Program
 from tests.verify.logs import Signer, export, story
 
 LEAVES = story().leaves
-Program = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def program(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Program:
-    """Runs it in this process; answers with exit status, output and errors."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hotslot-verify", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            run()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return call
 
 
 @pytest.fixture
