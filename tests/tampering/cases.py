@@ -41,7 +41,7 @@ class Case:
     with_key: tuple[str, ...] | None = None
     """By the same with `--key`; None is the same."""
     server: tuple[str, ...] = ()
-    """By `hotslot-verify URL`. `out-of-reach` is its exit status 3: it could not read all."""
+    """By `hotslot-verify URL`."""
     remembered: tuple[str, ...] | None = None
     """By the same with `--last`; None is the same."""
     export: str | None = None
@@ -212,7 +212,7 @@ CASES = [
         "an event is deleted",
         sql(f"DELETE FROM ledger.events WHERE position = {POSITION}"),
         database=(f"position@{INDEX}", f"checkpoint-root@{INDEX}", "slots", "trail"),
-        server=("out-of-reach",),
+        server=("entries@0",),
         export="does not give it: entries from 0 on are gone",
     ),
     Case(
@@ -238,7 +238,7 @@ CASES = [
         "the newest events are cut off",
         sql(CUT_OFF),
         database=("checkpoint-longer@361", "tree-longer@361", "slots", "trail"),
-        server=("out-of-reach",),
+        server=("entries@256",),
         export="does not give it: entries from 256 on are gone",
     ),
     Case(
