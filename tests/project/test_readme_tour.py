@@ -23,6 +23,8 @@ DIFFERS = (
     (re.compile(r"(?<=Activation key: scanner-1\.)\S+"), "<secret>"),
     (re.compile(r"(?<=Request )[0-9a-f]{32}"), "<request>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"), "<time>"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"), "<time>"),
+    (re.compile(r"hotslot/[0-9a-f-]{36}"), "<log>"),
     (re.compile(r'(?<= key: ")[\w-]{43}(?=")'), "<key>"),
     (re.compile(r'(?<= value: ")[\w+/]{86}==(?=")'), "<signature>"),
 )
@@ -56,12 +58,12 @@ def masked(output: str) -> str:
 
 
 def run_hotslot(
-    arguments: list[str], server: Server, **settings: str
+    arguments: list[str], server: Server, module: str = "hotslot", **settings: str
 ) -> subprocess.CompletedProcess[str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("HOTSLOT_")}
     theirs = {"HOTSLOT_URL": server.url, "HOTSLOT_KEY": ADMIN_KEY, "PYTHONIOENCODING": "utf-8"}
     return subprocess.run(
-        [sys.executable, "-m", "hotslot", *arguments],
+        [sys.executable, "-m", module, *arguments],
         env=own | theirs | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -83,17 +85,29 @@ def test_masks_leave_the_rest():
     )
 
 
-def test_the_tour_prints_what_readme_shows(dsn: str):
+def test_the_tour_prints_what_readme_shows(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
     commands = tour()
     assert len(commands) >= 10
     with serving(dsn) as server:
         for command, shown in commands:
-            program, *arguments = shlex.split(command)
+            typed, _, into = command.partition(" > ")
+            program, *arguments = shlex.split(typed)
             if program == "curl":
                 said = said_by_curl(arguments, server)
+            elif program == "sed":
+                subprocess.run(shlex.split(typed), check=True)
+                said = ""
             else:
-                assert program == "hotslot"
-                said = run_hotslot(arguments, server, HOTSLOT_DATABASE_URL=dsn).stdout
+                module = program.replace("-", "_")
+                assert module in ("hotslot", "hotslot_verify")
+                ended = run_hotslot(arguments, server, module, HOTSLOT_DATABASE_URL=dsn)
+                said = ended.stdout
+            if into:
+                Path(into).write_text(said, "utf-8")
+                said = ""
             assert masked(said) == masked(shown), command
 
 
