@@ -3,8 +3,7 @@
 SOURCE is a folder or a .zip that `hotslot audit export` made, or the URL of a server; then an API
 key that may read the whole trail belongs in HOTSLOT_KEY. --last FILE keeps the last good checkpoint
 and demands that the log continues it: give it every time, and whoever rolls the log back or shows
-you another one is caught. This file only finds the bytes and prints: what is verified stands in
-verify.py beside it.
+you another one is caught. All that is verified stands in one file, hotslot_verify/verify.py.
 
 Exit status: 0 good, 1 bad, 2 wrong usage, 3 out of reach.
 """
