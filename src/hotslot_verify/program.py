@@ -9,6 +9,7 @@ Exit status: 0 good, 1 bad, 2 wrong usage, 3 out of reach.
 """
 
 import argparse
+import gc
 import http
 import http.client
 import json
@@ -263,4 +264,9 @@ def _shown(text: object) -> str:
 
 def run() -> None:
     """The console script."""
-    sys.exit(main())
+    # Nothing here goes in circles, and to look for that among a million objects takes its time.
+    gc.disable()
+    try:
+        sys.exit(main())
+    finally:
+        gc.enable()
