@@ -143,7 +143,7 @@ def changed_with_checkpoints(worlds: Worlds) -> World:
 
 
 def changed_and_signed_anew(worlds: Worlds) -> World:
-    """And the checkpoints were made anew, with the log's own key."""
+    """And the checkpoints were deleted; a server that starts then signs what it finds."""
     now = changed_and_rebuilt(worlds)
     now.execute("TRUNCATE checkpoints.checkpoints")
     now.sign()
@@ -288,7 +288,7 @@ CASES = [
     ),
     Case(
         "signed-anew",
-        "the same, and they are signed anew with the log's own key",
+        "the same, but the checkpoints are deleted, and the server is restarted: it signs anew",
         changed_and_signed_anew,
         remembered=("forked",),
         update="its history was changed or forked",

@@ -47,6 +47,15 @@ class LogKeys:
         """
         return await asyncio.to_thread(_verifiers, self._found(), origin)
 
+    async def hold(self, vkey: str, origin: str) -> bool:
+        """Whether a verifier key is that of one of the keys, revoked or not.
+
+        Raises:
+            LogKeyError: they can't be read.
+
+        """
+        return vkey in map(str, await asyncio.to_thread(_listed, self._found(), origin))
+
     def _found(self) -> KeyFolder:
         if self._folder is None:
             raise LogKeyError("This process was given no keys of the log.")
@@ -107,11 +116,15 @@ def origin_of(ledger: str) -> str:
 
 
 def _verifiers(folder: KeyFolder, origin: str) -> list[Verifier]:
+    return [key for key, status in _listed(folder, origin).items() if status != "revoked"]
+
+
+def _listed(folder: KeyFolder, origin: str) -> dict[Verifier, str]:
     try:
         listed = folder.read().listed
     except KeyFolderError as error:
         raise LogKeyError(str(error)) from error
-    return [Verifier.of_pem(origin, key.pem) for key in listed[::-1] if key.status != "revoked"]
+    return {Verifier.of_pem(origin, key.pem): key.status for key in listed[::-1]}
 
 
 def _signing(folder: KeyFolder) -> SigningKey:

@@ -65,6 +65,7 @@ class Signer:
         self._idle = idle
         self._woken = asyncio.Event()
         self._said: dict[str, float] = {}
+        self._has_signed = False
         self.last: Stored | None = None
         """The last checkpoint that this process has seen."""
         self._seen_at = 0.0
@@ -118,8 +119,8 @@ class Signer:
 
         """
         async with self._pool.connection() as connection:
-            self._saw(await store.last(connection))
             size = await proofs.size(connection)
+            await self._hold_against_memory(connection, await store.last(connection), size)
             head = await store.head(connection)
         last = self.last
         signed = 0 if last is None else last.size
@@ -138,6 +139,42 @@ class Signer:
             return wait if grown else 0.0
         await self._sign(last)
         return self._growing
+
+    async def _hold_against_memory(
+        self, connection: AsyncConnection[Any], last: Stored | None, size: int
+    ) -> None:
+        """Go on only if the last checkpoint of the table continues the last one seen here.
+
+        Who can delete from that table could otherwise have anything signed.
+        """
+        seen = self.last
+        if seen is not None and seen.number != _number(last):
+            if last is None or last.number < seen.number or last.size < seen.size:
+                raise ContradictionError(
+                    f"A checkpoint over {seen.size} events was signed, and the table of "
+                    "checkpoints no longer has it, or ends with a smaller one. Keep the database "
+                    "as it is, and compare it with the checkpoints that auditors hold."
+                )
+            if size >= seen.size and await proofs.root(connection, seen.size) != seen.root:
+                raise ContradictionError(
+                    f"The tree over the first {seen.size} events is not the one that was signed, "
+                    "and later checkpoints are over another. Compare the ledger with an export, "
+                    "and with the checkpoints that auditors hold."
+                )
+        self._saw(last)
+
+    async def _refuse_two_keys(self, last: Stored, origin: str) -> None:
+        """Go on only if it is this server's keys that sign, once they have.
+
+        Two servers with keys of their own would sign by turns, and every auditor reject half of it.
+        """
+        if self._has_signed and not await self._keys.hold(last.key, origin):
+            raise ContradictionError(
+                f"Somebody else signs the checkpoints of this ledger, with {last.key}. All servers "
+                "on one database need the same HOTSLOT_LOG_KEYS and HOTSLOT_LOG_ORIGIN: give the "
+                "others those of this one, and restart them. If you know of no other server, find "
+                "out whose key this is."
+            )
 
     def _saw(self, last: Stored | None) -> None:
         """Know a new checkpoint, and from when on to count.
@@ -163,6 +200,8 @@ class Signer:
             last = await store.last(connection)
             if _number(last) != _number(expected):
                 return
+            if last is not None:
+                await self._refuse_two_keys(last, origin)
             size = await proofs.size(connection)
             await _check(connection, last, size)
             root = await proofs.root(connection, size)
@@ -177,6 +216,7 @@ class Signer:
                 key=str(verifier),
                 note=str(note),
             )
+        self._has_signed = True
         if last is not None and last.key != str(verifier):
             tell_of_change(last.key, str(verifier))
         async with self._pool.connection() as connection:

@@ -67,8 +67,9 @@ def verify_(
 
     Works on the database: the one of HOTSLOT_DATABASE_URL, else the server's own in
     HOTSLOT_DATA_DIR. The server may go on serving. Of each kind of fault the first is named, and
-    the status is 1 then. Whoever can write to the database and has the signing key can forge both:
-    that is found by auditors who keep checkpoints elsewhere (`hotslot-verify --last`).
+    the status is 1 then. Whoever can write to the database and restart the server can have all of
+    it made and signed anew: that is found by auditors who keep checkpoints elsewhere
+    (`hotslot-verify --last`).
     """
     findings, notices = Findings(), Findings()
     with database() as dsn:
