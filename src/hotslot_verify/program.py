@@ -9,6 +9,7 @@ Exit status: 0 good, 1 bad, 2 wrong usage, 3 out of reach.
 """
 
 import argparse
+import contextlib
 import gc
 import http
 import http.client
@@ -16,8 +17,10 @@ import json
 import os
 import re
 import sys
+import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
 import zlib
@@ -51,8 +54,19 @@ LISTED = 20
 """Notices that people are shown."""
 
 
+TIMEOUT = 30
+"""Seconds of silence that a server may take."""
+
+LONGEST_ANSWER = 120
+"""Seconds that a whole answer may take."""
+
+
 class OutOfReachError(Exception):
     """The log could not be read, which says nothing about it."""
+
+
+class UsageError(Exception):
+    """What was given on the command line can't be used."""
 
 
 class Report(NamedTuple):
@@ -101,7 +115,9 @@ class Server:
 
     def __init__(self, url: str) -> None:
         self._base = url.rstrip("/").removesuffix("/v1/log") + "/v1/log/"
-        key = os.environ.get("HOTSLOT_KEY")
+        key = os.environ.get("HOTSLOT_KEY", "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise OutOfReachError("HOTSLOT_KEY is no API key: it has characters that no key has")
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._opener = urllib.request.build_opener(_NoRedirect)
 
@@ -111,22 +127,21 @@ class Server:
         problem = ""
         for wait in WAITS:
             try:
-                with self._opener.open(request, timeout=30) as answer:
-                    data = _within(limit, answer.read(limit + 1), name)
-                    if answer.length:  # what is still to come, and never did
-                        raise http.client.IncompleteRead(data, answer.length)
-                    return data
+                with self._opener.open(request, timeout=TIMEOUT) as answer:
+                    return _read(answer, limit, name)
             except urllib.error.HTTPError as error:
                 # Whatever was signed had been there: what lacks now was taken away.
-                lacks = b'"log-incomplete"' in error.read(SMALL)
-                if lacks or error.code == http.HTTPStatus.NOT_FOUND:
+                with contextlib.suppress(OSError, http.client.HTTPException, Bad):
+                    if b'"log-incomplete"' in _read(error, SMALL, name):
+                        return None
+                if error.code == http.HTTPStatus.NOT_FOUND:
                     return None
                 problem = f"it answers {error.code}"
                 if error.code in (401, 403):
                     problem += "; an API key that may read the whole trail belongs in HOTSLOT_KEY"
                 if error.code < 500 and error.code != http.HTTPStatus.TOO_MANY_REQUESTS:
                     break
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:
                 problem = str(error)
             time.sleep(wait)
         raise OutOfReachError(f"{self._base}{name}: {problem}")
@@ -146,6 +161,18 @@ class Server:
             if at != len(bundle) or len(leaves) != width:
                 raise Bad("entries", f"{path} does not have {width} entries", start)
             yield leaves
+
+
+def _read(answer: Any, limit: int, name: str) -> bytes:
+    """All of an answer, in as long as one may take."""
+    data, ends = b"", time.monotonic() + LONGEST_ANSWER
+    while chunk := answer.read1(1 << 16):
+        data = _within(limit, data + chunk, name)
+        if time.monotonic() > ends:
+            raise TimeoutError(f"the answer takes longer than {LONGEST_ANSWER} s")
+    if answer.length:  # what is still to come, and never did
+        raise http.client.IncompleteRead(data, answer.length)
+    return data
 
 
 def _within(limit: int, data: bytes, name: str) -> bytes:
@@ -173,21 +200,24 @@ def main() -> int:
     asked = parser.parse_args()
     try:
         keys = _read_keys(asked.key)
-        if "://" in asked.source and not re.fullmatch("https?://[^@]+", asked.source):
-            raise ValueError("a URL begins with http:// or https://, and has no user in it")
+        if "://" in asked.source:
+            if not re.fullmatch(r"https?://[!-?A-Z\[-~]+", asked.source):
+                raise ValueError("a URL begins with http:// or https://, is ASCII, has no user")
+            urllib.parse.urlsplit(asked.source)
     except (OSError, ValueError) as error:
         parser.error(_shown(error))
     say = sys.stderr.write if sys.stderr.isatty() and not asked.quiet else len
     try:
-        report = _verify(asked.source, keys, asked.last, say)
+        last = _Last(asked.last, keys)
+        note, report = _verify(asked.source, keys, last.before, say)
     except Bad as bad:
         report = Report(None, [bad], [])
+    except UsageError as error:
+        parser.error(_shown(error))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        text = f"the .zip can't be read to its end, or a process was ended: {error}"
-        report = Report(None, [Bad("entries", text)], [])
+        return _nothing_known(f"the .zip can't be read, or a process was ended: {error}")
     except (OutOfReachError, OSError) as error:
-        print(f"hotslot-verify: out of reach: {_shown(error)}", file=sys.stderr)
-        return 3
+        return _nothing_known(f"out of reach: {error}")
     except KeyboardInterrupt:
         print("hotslot-verify: interrupted, so nothing was verified", file=sys.stderr)
         return 130
@@ -196,7 +226,18 @@ def main() -> int:
         print(json.dumps(_told(report)))
     else:
         _print(report, quiet=asked.quiet)
-    return 1 if report.problems else 0
+    if report.problems:
+        return 1
+    try:
+        last.keep(note)
+    except (OSError, UsageError) as error:
+        return _nothing_known(f"verified, but --last can't be written: {error}")
+    return 0
+
+
+def _nothing_known(text: str) -> int:
+    print(f"hotslot-verify: {_shown(text)}", file=sys.stderr)
+    return 3
 
 
 def _read_keys(given: Sequence[str]) -> list[Key]:
@@ -207,24 +248,47 @@ def _read_keys(given: Sequence[str]) -> list[Key]:
     return keys
 
 
-def _verify(source: str, keys: Sequence[Key], last: Path | None, say: Any) -> Report:
+def _verify(
+    source: str, keys: Sequence[Key], last: Checkpoint | None, say: Any
+) -> tuple[bytes, Report]:
     note = open_source(source).get("checkpoint", SMALL)
     if note is None:
         raise OutOfReachError(f"{source} has no checkpoint")
-    before = None if last is None or not last.exists() else _read_last(last, keys)
-    report = Report(*verify(partial(open_source, source), note, keys, before, say))
-    if last is not None and not report.problems:
-        new = last.with_name(f"{last.name}.new")
-        new.write_bytes(note)
-        new.replace(last)
-    return report
+    return note, Report(*verify(partial(open_source, source), note, keys, last, say))
 
 
-def _read_last(path: Path, keys: Sequence[Key]) -> Checkpoint:
-    try:
-        return read_checkpoint(path.read_bytes()[:SMALL], keys)
-    except Bad as bad:
-        raise Bad(bad.rule, f"--last {path}: {bad.text}") from None
+class _Last:
+    """The file of the last good checkpoint, if one was named."""
+
+    def __init__(self, path: Path | None, keys: Sequence[Key]) -> None:
+        self._path, self._keys = path, keys
+        self.before = self._present()
+
+    def _present(self) -> Checkpoint | None:
+        if self._path is None or not self._path.exists():
+            return None
+        try:
+            return read_checkpoint(self._path.read_bytes()[:SMALL], self._keys)
+        except Bad as bad:
+            raise UsageError(
+                f"--last {self._path}: {bad.text}. If the log's key has changed since, give the "
+                "former one with a further --key"
+            ) from None
+        except OSError as error:
+            raise UsageError(f"--last {self._path}: {error}") from None
+
+    def keep(self, note: bytes) -> None:
+        """Write the checkpoint there, unless another run has kept a larger one meanwhile."""
+        present = self._present()
+        if self._path is None or (
+            present is not None and present.size > read_checkpoint(note, self._keys).size
+        ):
+            return
+        with tempfile.NamedTemporaryFile(
+            dir=self._path.parent, prefix=self._path.name, delete=False
+        ) as new:
+            new.write(note)
+        Path(new.name).replace(self._path)
 
 
 def _told(report: Report) -> dict[str, Any]:

@@ -7,8 +7,6 @@ beside it, finds the bytes and prints the outcome. Here three questions are answ
    size and RFC 6962 root. Every leaf is hashed again; tiles tell the first one that was changed.
 2. Is it whole? Positions run from 1 without a gap, and so do the versions of every stream.
 3. Were the rules kept? The entries are replayed on a small model: see Replay.
-
-It can't tell whether others are shown another log, nor whether what was entered was true.
 """
 
 import base64
@@ -206,7 +204,7 @@ audit.exported 1 key via position#
 KEY_LIFE = ("1", "created"), ("2", "revoked")
 BY_LICENSE = {"deployment.bound", "deployment.promoted", "deployment.released"}
 # A leaf is written in one way only, and this is it.
-TEXT = r'[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*'
+TEXT = r'[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-f]{4})[^"\\\x00-\x1f]*)*'
 NAME, NUMBER = r"[!#-\[\]-~]+", "0|[1-9][0-9]{0,17}"
 TIME = "[0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2}(?:\\.[0-9]{1,6})?Z"
 LEAF = re.compile(
@@ -216,15 +214,16 @@ LEAF = re.compile(
     f'"reason":(?:null|"{TEXT}")}}),"data":({{.*}})}}}}'
 )
 FORMS = {"": f'"(?P<%s>{TEXT})"', "@": f'"(?P<%s>{TIME})"', "#": f"(?P<%s>{NUMBER})"}
+FORMS |= {"id": f'"(?P<%s>{NAME})"'}  # which has no other spelling
 FORMS |= {f"{mark}?": f"(?:null|{form})" for mark, form in FORMS.items()}
 FORMS |= {"!": "(?P<%s>true|false)", "%": "(?P<%s>{.*})"}
+IDS = {"license", "deployment", "key", "replaced", "replaced_by", "standby_for", "waits_for"}
 BEGIN, NONE = ("issued", "imported"), dict[str, str]()  # which is never written to
-Fields = dict[str, Any]  # text as it is written; null is None
 
 
 def _shape(fields: str) -> re.Pattern[str]:
     marked = re.findall(r"(\w+)(\S*)", fields)
-    forms = [f'"{name}":{FORMS[mark] % name}' for name, mark in marked]
+    forms = [f'"{n}":{FORMS[f"id{mark}" if n in IDS else mark] % n}' for n, mark in marked]
     return re.compile("{" + ",".join(forms) + "}")
 
 
@@ -235,17 +234,16 @@ SHAPES = {
 }
 
 
-def _once(pairs: list[tuple[str, Any]]) -> None:
-    if len(dict(pairs)) < len(pairs):
+def _once(pairs: Any) -> None:
+    if len(dict(pairs)) < len(pairs):  # NaN and the like, which are no JSON, have no pairs
         raise ValueError("a name comes twice")
-
-
-def _text(value: str | None) -> str:
-    return "null" if value is None else f'"{value}"'
 
 
 def _time(text: str | None) -> datetime:
     return NEVER if text is None else datetime.fromisoformat(text)
+
+
+_strictly = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_once).decode
 
 
 class Stream:
@@ -305,12 +303,13 @@ class Replay:
         if form is None:
             need((type_, "1") not in SHAPES, "shape", "shape %s of %s is not known", shape, type_)
             self.unknown[type_] = self.unknown.get(type_, 0) + 1
+            _strictly(text)
             return
         if (values := form.fullmatch(text)) is None:
             raise ValueError("other fields")
         data = values.groupdict()
         if "asked" in data:
-            json.loads(data["asked"], object_pairs_hook=_once)
+            _strictly(data["asked"])
         kind, _, what = type_.partition(".")
         owner = data["key" if kind == "audit" else kind]
         if owner is None:  # a refusal that is about no license
@@ -329,7 +328,7 @@ class Replay:
     def _stream(self, name: str) -> Stream:
         return self.streams.get(name) or self.streams.setdefault(name, Stream())
 
-    def _license(self, what: str, it: Stream, d: Fields, shape: str) -> None:
+    def _license(self, what: str, it: Stream, d: dict[str, Any], shape: str) -> None:
         need(it.active is not NONE or what in BEGIN, "license", "a license that was never issued")
         match what:
             case "issued":
@@ -339,14 +338,12 @@ class Replay:
                 right = it.version == 1 or (old and old[:2] == file[:2] and old[2] < file[2])
                 need(right, "file", f"the file is not of {d['license']}, or not newer than before")
                 it.file = file
-            case "deployment-activated":
+            case "deployment-activated" | "backup-registered":
                 right = it.file is None or d["mode"] == "offline"
-                need(right, "file", "%s came in a file, and activates with one", d["license"])
-                self._take(it, d, "unlicensed", "active")
-                self._bind(d, "active")
-            case "backup-registered":
-                self._take(it, d, "unlicensed", "backup")
-                self._bind(d, "backup")
+                need(right, "file", "%s came in a file, and its roles take one", d["license"])
+                role = "active" if what == "deployment-activated" else "backup"
+                self._take(it, d, "unlicensed", role)
+                self._bind(d, role)
             case "deployment-deactivated":
                 self._leave(it, d, "active", "deactivated")
                 it.term += 1
@@ -366,7 +363,9 @@ class Replay:
                 if shape == "2":
                     wait = old is not None and d["wait_for_release"] == "true"
                     since = held if wait else "null"
-                    text += f',"waits_for":{_text(old if wait else None)},"waits_for_term":{since}'
+                    text += (
+                        f',"waits_for":{json.dumps(old if wait else None)},"waits_for_term":{since}'
+                    )
                 self.follow = [(f"deployment:{new}", "deployment.promoted", shape, text + "}")]
                 if old is not None:
                     self._leave(it, d | {"deployment": old}, "active", "replaced", new)
@@ -385,7 +384,7 @@ class Replay:
             it.expires_at = _time(d["expires_at"]) if "expires_at" in d else it.expires_at
         need(len(it.active) <= it.slots, "slots", "%s have %s slots", [*it.active], it.slots)
 
-    def _take(self, it: Stream, d: Fields, before: str, role: str) -> None:
+    def _take(self, it: Stream, d: dict[str, Any], before: str, role: str) -> None:
         right = not it.revoked and not it.suspended and it.expires_at > self.at
         need(right, "status", "%s is revoked, suspended or expired", d["license"])
         taker = self._holder(d, before)
@@ -396,22 +395,24 @@ class Replay:
             it.active[d["deployment"]] = d["term"]
             taker.owes = ("took-over", d["license"], d["term"])
 
-    def _leave(self, it: Stream, d: Fields, role: str, cause: str, by: str | None = None) -> None:
+    def _leave(
+        self, it: Stream, d: dict[str, Any], role: str, cause: str, by: str | None = None
+    ) -> None:
         leaver, name = self._holder(d, role), d["deployment"]
         if role == "active":
             leaver.owes = ("stood-down", d["license"], it.active.pop(name))
         leaver.role, leaver.license = "unlicensed", ""
         text = f'{{"deployment":"{name}","license":"{d["license"]}","cause":"{cause}",'
-        text += f'"replaced_by":{_text(by)}}}'
+        text += f'"replaced_by":{json.dumps(by)}}}'
         self.follow.append((f"deployment:{name}", "deployment.released", "1", text))
 
-    def _bind(self, d: Fields, role: str) -> None:
-        name, standby_for = d["deployment"], _text(d.get("standby_for"))
+    def _bind(self, d: dict[str, Any], role: str) -> None:
+        name, standby_for = d["deployment"], json.dumps(d.get("standby_for"))
         text = f'{{"deployment":"{name}","license":"{d["license"]}","role":"{role}",'
         text += f'"mode":"{d["mode"]}","standby_for":{standby_for},"term":{d["term"]}}}'
         self.follow.append((f"deployment:{name}", "deployment.bound", "1", text))
 
-    def _holder(self, d: Fields, role: str) -> Stream:
+    def _holder(self, d: dict[str, Any], role: str) -> Stream:
         it = self._stream(f"deployment:{d['deployment']}")
         rule = "role" if it.license in ("", d["license"]) else "one-license"
         right = it.role == role and rule == "role"

@@ -76,6 +76,26 @@ def context_of(leaf_: bytes) -> bytes:
     return leaf_[leaf_.index(b'"context":') + 10 : leaf_.index(b',"data":')]
 
 
+@pytest.mark.parametrize("data", [b"{not json}", b'{"a":1,"a":2}', b'{"a":Infinity}'])
+def test_a_type_that_is_not_known_is_json_all_the_same(data: bytes):
+    front, _, _ = GOOD.partition(b'"data":')
+    leaf_ = front.replace(b"license.issued", b"license.blessed") + b'"data":'
+    assert not no_entry(leaf_ + b"{}}}")
+
+    assert no_entry(leaf_ + data + b"}}")
+
+
+def test_an_id_has_one_spelling():
+    """Or one deployment would pass for two with whoever compares the text."""
+    leaves = [
+        leaf_.replace(b'"deployment":"a"', b'"deployment":"\\u0061"')
+        for leaf_ in History().do(issue("l")).do(activate("a")).leaves
+    ]
+
+    with pytest.raises(ValueError, match="other fields"):
+        replay(leaves)
+
+
 def test_a_shape_that_is_not_known():
     newer = changed(History().do(issue("l")).leaves[0], lambda e: e["event"].update(v=2))
 
@@ -114,6 +134,9 @@ def no_entry(leaf_: bytes) -> bool:
         (b'"product":"scanner"', b'"product":null'),
         (b'"product":"scanner"', b'"product":"a\tb"'),
         (b'"product":"scanner"', b'"product":"a"b"'),
+        (b'"product":"scanner"', b'"product":"\\q"'),
+        (b'"product":"scanner"', b'"product":"\\u1"'),
+        (b'"license":"l"', b'"license":"\\u006c"'),
         (b'"product":"scanner"', b'"product":"\xff"'),
         (b'"expires_at":null', b'"expires_at":"tomorrow"'),
         (b'"expires_at":null', b'"expires_at":"2026-13-01T00:00:00Z"'),
@@ -140,7 +163,14 @@ def test_what_is_no_entry(leaf_: bytes):
 
 
 @pytest.mark.parametrize(
-    "asked", [b'{"a":1,"a":1}', b'{"a":1}}', b'{},"detail":"","x":{}', b"{" + b"[" * 60_000 + b"}"]
+    "asked",
+    [
+        b'{"a":NaN}',
+        b'{"a":1,"a":1}',
+        b'{"a":1}}',
+        b'{},"detail":"","x":{}',
+        b"{" + b"[" * 60_000 + b"}",
+    ],
 )
 def test_what_was_asked_is_an_object_too(asked: bytes):
     refused = events.CommandRefused(

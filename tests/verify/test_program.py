@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -165,10 +166,56 @@ def test_last_of_another_log(program: Program, tmp_path: Path, signer: Signer):
 def test_last_that_nobody_signed(program: Program, folder: Path, signer: Signer, text: str | None):
     (folder / "last").write_text(Signer().note([]) if text is None else text, "utf-8")
 
-    status, out, _ = program(folder, "--key", signer.vkey, "--last", folder / "last")
+    status, out, err = program(folder, "--key", signer.vkey, "--last", folder / "last")
 
-    assert status == 1
-    assert "--last" in out
+    assert (status, out) == (2, "")
+    assert "--last" in err
+    assert "give the former one" in err
+
+
+def test_a_larger_checkpoint_that_was_kept_meanwhile_stays(
+    program: Program, folder: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+):
+    larger = signer.note([*LEAVES, b"one more"])
+    verified = verifier.verify
+
+    def slowly(*arguments: Any) -> Any:
+        found = verified(*arguments)
+        (folder / "last").write_text(larger, "utf-8")  # another run, over more, was faster
+        return found
+
+    monkeypatch.setattr("hotslot_verify.program.verify", slowly)
+
+    assert program(folder, "--key", signer.vkey, "--last", folder / "last")[0] == 0
+    assert (folder / "last").read_text("utf-8") == larger
+
+
+def test_a_verdict_is_told_though_last_cannot_be_kept(
+    program: Program, folder: Path, signer: Signer
+):
+    status, out, err = program(folder, "--key", signer.vkey, "--last", folder / "nowhere" / "last")
+
+    assert status == 3
+    assert out.startswith("GOOD")
+    assert "--last can't be written" in err
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://\u00e9.example", "http://a b"])
+def test_a_url_that_is_none_is_wrong_usage(program: Program, signer: Signer, url: str):
+    assert program(url, "--key", signer.vkey)[0] == 2
+
+
+def test_a_credential_with_a_line_end_is_taken_without_it(
+    program: Program, signer: Signer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HOTSLOT_KEY", "secret\r\n")
+    monkeypatch.setattr("hotslot_verify.program.WAITS", (0,))
+    status, _, err = program("http://127.0.0.1:9", "--key", signer.vkey)
+    assert (status, "secret" in err) == (3, False)
+
+    monkeypatch.setenv("HOTSLOT_KEY", "sec\r\nret")
+    status, _, err = program("http://127.0.0.1:9", "--key", signer.vkey)
+    assert (status, "no API key" in err) == (3, True)
 
 
 def test_what_is_not_there_is_out_of_reach(program: Program, tmp_path: Path, signer: Signer):
@@ -181,7 +228,7 @@ def test_what_is_not_there_is_out_of_reach(program: Program, tmp_path: Path, sig
 def test_a_file_that_is_no_zip(program: Program, tmp_path: Path, signer: Signer):
     (tmp_path / "x.zip").write_bytes(b"PK nonsense")
 
-    assert program(tmp_path / "x.zip", "--key", signer.vkey)[0] == 1
+    assert program(tmp_path / "x.zip", "--key", signer.vkey)[0] == 3
 
 
 @pytest.mark.parametrize("at", [0.02, 0.3, 0.6, 0.95])

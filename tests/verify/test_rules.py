@@ -121,6 +121,34 @@ def test_a_backup_by_a_file_is_nominated(claimed: str):
     assert broken(history.leaves) == ("offline-nomination", 5)
 
 
+def test_a_backup_from_online_is_nominated_as_one_by_a_file():
+    history = with_backup().record(nominated(mode="offline"))
+
+    assert broken(history.leaves) == ("offline-nomination", 5)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        events.BackupNominated(
+            license="m",
+            deployment="b",
+            mode=Mode.ONLINE,
+            replaced=None,
+            replaced_term=None,
+            term=1,
+            asked_at=None,
+            wait_for_release=False,
+        ),
+        events.BackupUnregistered(license="m", deployment="b"),
+    ],
+)
+def test_a_backup_is_no_matter_of_another_license(event: Event):
+    history = with_backup().do(issue("m"))
+
+    assert broken(history.record(event).leaves) == ("one-license", 6)
+
+
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
@@ -249,6 +277,16 @@ def test_a_license_without_rights_gives_no_role(how: str, event: Event):
     assert broken(history.record(event).leaves) == ("status", 6)
 
 
+def test_at_the_very_end_of_its_time_a_license_has_none():
+    history = with_backup()
+    end = START + timedelta(hours=1)
+    history.do(commands.RenewLicense(license="l", expires_at=end))
+    history.now = end
+    event = events.DeploymentActivated(license="l", deployment="x", mode=Mode.ONLINE, term=2)
+
+    assert broken(history.record(event).leaves) == ("status", 6)
+
+
 @pytest.mark.parametrize("how", ["expired", "suspended", "revoked"])
 def test_a_license_without_rights_lets_go(how: str):
     history = ended(how).do(commands.Deactivate(deployment="a"))
@@ -353,6 +391,17 @@ def test_a_license_from_a_file_gives_no_role_without_it():
     history = imported(slots=2)
     history.record(
         events.DeploymentActivated(license="l", deployment="b", mode=Mode.ONLINE, term=2)
+    )
+
+    assert broken(history.leaves) == ("file", 3)
+
+
+def test_nor_the_role_of_a_backup_which_could_be_nominated_then():
+    history = imported(slots=2)
+    history.record(
+        events.BackupRegistered(
+            license="l", deployment="b", mode=Mode.ONLINE, standby_for=None, term=1
+        )
     )
 
     assert broken(history.leaves) == ("file", 3)

@@ -200,6 +200,39 @@ def test_an_answer_that_breaks_off(program: Program, stub: Stub, signer: Signer)
     assert program(stub.url, "--key", signer.vkey)[0] == 3
 
 
+def test_an_error_that_breaks_off(program: Program, stub: Stub, signer: Signer):
+    stub.answers["/v1/log/checkpoint"] = [(500, b"half", {"Content-Length": "9"})] * 3
+
+    status, _, err = program(stub.url, "--key", signer.vkey)
+
+    assert status == 3
+    assert "it answers 500" in err
+
+
+def test_an_answer_without_end(
+    program: Program, stub: Stub, signer: Signer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(program_, "LONGEST_ANSWER", -1)
+    stub.files["checkpoint"] = b"of which there is always more"
+
+    status, _, err = program(stub.url, "--key", signer.vkey)
+
+    assert status == 3
+    assert "takes longer" in err
+
+
+def test_what_was_signed_and_is_said_to_lack_is_bad(program: Program, stub: Stub, signer: Signer):
+    leaves = story().leaves
+    stub.show(leaves, signer.note(leaves))
+    (path,) = (name for name in stub.files if name.startswith("tile/entries/"))
+    stub.answers[f"/v1/log/{path}"] = [(503, b'{"code":"log-incomplete"}', {})]
+
+    status, out, _ = program(stub.url, "--key", signer.vkey)
+
+    assert status == 1
+    assert "entry 0: the server does not give" in out
+
+
 def test_nobody_there(program: Program, signer: Signer, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(program_, "WAITS", (0, 0, 0))
     (stub,) = list(serving())  # closed again by now
