@@ -96,9 +96,9 @@ def test_no_secret_is_logged(tmp_path: Path):
     backend = StubBackend()
     with on_a_socket(backend) as url, node(tmp_path / "a", url, HOTSLOT_NODE_KEY=KEY) as process:
         soon(lambda: process.status() == "ok")
-        token = json.loads((tmp_path / "a" / "memory.json").read_text())["content"]["lease"][
-            "token"
-        ]
+        memory = tmp_path / "a" / "memory.json"
+        soon(memory.exists)  # it is written while the lease is already in use
+        token = json.loads(memory.read_text())["content"]["lease"]["token"]
         backend.refuses = refused("unauthenticated", "The API key is not known.", 401)
         process.stop()
 
