@@ -44,5 +44,10 @@ def test_another_key_is_another_reader():
     given(EXPORTED).when(NoteExport(exported=other)).then(other)
 
 
-def test_a_clock_that_was_set_back_brings_no_second_note():
-    given(EXPORTED).when(NOTE, at=NOW - HOUR).nothing()
+def test_a_clock_that_was_set_back_a_little_brings_no_second_note():
+    given(EXPORTED).when(NOTE, at=NOW - HOUR + MICROSECOND).nothing()
+
+
+@pytest.mark.parametrize("ahead", [HOUR, 10_000 * HOUR])
+def test_a_note_from_far_ahead_does_not_mute_the_key(ahead: timedelta):
+    given(EXPORTED).when(NOTE, at=NOW - ahead).then(EXPORTED)

@@ -29,8 +29,11 @@ def evolve(_: Reader | None, recorded: Recorded) -> Reader:
 
 
 def is_noted(reader: Reader | None, now: datetime) -> bool:
-    """Whether it was noted so lately that there is nothing to add."""
-    return reader is not None and now - reader.exported_at < NOTED_AGAIN_AFTER
+    """Whether it was noted so lately that there is nothing to add.
+
+    A note of more than an hour ahead, by a clock that was wrong, does not count.
+    """
+    return reader is not None and abs(now - reader.exported_at) < NOTED_AGAIN_AFTER
 
 
 def note(reader: Reader | None, exported: AuditExported, now: datetime) -> Decision:
