@@ -30,6 +30,14 @@ class ProofsProjection:
 
     def apply(self, cursor: Cursor[Any], batch: Sequence[StoredEvent]) -> None:
         (size,) = cursor.execute(SIZE).fetchone() or (0,)
+        if batch and batch[0].position != size + 1:
+            raise ProjectionError(
+                f"The tree has {size} leaves, and the next event is at position "
+                f"{batch[0].position}: the tree lost leaves, or the ledger lost events. `hotslot "
+                "projections rebuild proofs` makes the tree anew; if it stops at the same place "
+                "the ledger lacks events, and something other than Hotslot has changed it: "
+                "compare it with an export or a backup."
+            )
         leaves = []
         for position, event in enumerate(batch, size + 1):
             if event.position != position:

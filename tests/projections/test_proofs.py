@@ -183,10 +183,29 @@ def test_leaves_hold_the_stored_bytes(dsn: str, history: History):
 
 
 @pytest.mark.parametrize("next_", [2, 4])
-def test_a_gap_in_the_ledger_stops_it(dsn: str, next_: int):
+def test_a_tree_that_does_not_end_before_the_next_event_stops_it(dsn: str, next_: int):
     fill(dsn, 1, 2, 2)
-    with pytest.raises(ProjectionError, match="no event at position 3"):
+    with pytest.raises(
+        ProjectionError, match=f"has 2 leaves, and the next event is at .* {next_}:"
+    ):
         fill(dsn, next_, next_, 1)
+
+
+def test_a_tree_that_was_emptied_is_not_blamed_on_the_ledger(dsn: str):
+    fill(dsn, 1, 2, 2)
+    with psycopg.connect(dsn) as connection:
+        connection.execute("TRUNCATE proofs.hashes")
+    with pytest.raises(
+        ProjectionError, match=r"has 0 leaves.*`hotslot projections rebuild proofs`"
+    ):
+        fill(dsn, 3, 3, 1)
+
+
+def test_a_gap_in_the_ledger_stops_it(dsn: str):
+    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute("SET search_path TO proofs")
+        with pytest.raises(ProjectionError, match=r"ledger has no event at position 3.* is at 4"):
+            PROOFS.apply(cursor, [stored(position) for position in (1, 2, 4)])
 
 
 @pytest.mark.parametrize(
