@@ -14,6 +14,7 @@ from projections.proofs.merkle import (
     full_subtrees,
     inclusion_path,
     joined,
+    leaf_hash,
     subtree_hash,
 )
 from projections.proofs.tiles import TILE_BITS
@@ -41,7 +42,7 @@ SELECT position, stream, version, type, state::text
 
 
 class NotInTreeError(LookupError):
-    """The tree does not reach that far (yet), or the ledger lacks an event."""
+    """The tree does not reach that far (yet), or the ledger lacks an event or has another."""
 
 
 async def size(connection: AsyncConnection[Any]) -> int:
@@ -112,6 +113,20 @@ async def leaves(connection: AsyncConnection[Any], first: int, count: int) -> li
         leaf(position, stream, version, type_, state.encode())
         for position, stream, version, type_, state in rows
     ]
+
+
+async def proven_leaf(connection: AsyncConnection[Any], index: int) -> bytes:
+    """The leaf at an index, which is the one that the tree was made of.
+
+    Raises:
+        NotInTreeError: the ledger lacks it or has another one, or the tree does not have it.
+
+    """
+    (found,) = await leaves(connection, index, 1)
+    (hash_,) = await _runs(connection, [(0, index, 1)])
+    if leaf_hash(found) != hash_:
+        raise NotInTreeError(f"The event at position {index + 1} differs from what the tree holds.")
+    return found
 
 
 async def _hashes(connection: AsyncConnection[Any], spans: Sequence[Span]) -> list[bytes]:

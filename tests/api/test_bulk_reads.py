@@ -89,6 +89,19 @@ def test_who_reads_many_entries_is_noted_and_still_gets_them(vendor: Vendor, rol
     assert answer.headers["hotslot-log-index"] == str(entry["index"])
 
 
+@pytest.mark.parametrize("path", ["/v1/audit/proof/0", "/v1/audit/replay?limit=1"])
+def test_entries_that_are_read_another_way_count_too(vendor: Vendor, path: str):
+    eventually(lambda: vendor.admin.http.get("/v1/audit/proof/0").is_success)
+    reader = vendor.reader()
+    reader.read_much()
+    assert vendor.noted(reader.id) == []
+
+    done(reader.caller.http.get(path))
+
+    (entry,) = vendor.noted(reader.id)
+    assert entry["data"]["via"] == "trail"
+
+
 def test_it_is_noted_once(vendor: Vendor):
     reader = vendor.reader()
     reader.read_much()

@@ -169,7 +169,8 @@ def test_from_one_checkpoint_to_the_next(proving: Proving):
 @pytest.mark.parametrize(
     "query",
     ["from=0&to=1", "from=2&to=1", "from=-1&to=1", "from=1", "to=1", "from=x&to=1", "",
-     "from=1&to=2&to=3", f"from=1&to={2**63}"],
+     "from=1&to=2&to=3", f"from=1&to={2**63}", "from=1_0&to=20", "from=%2B1&to=2", "from=01&to=2",
+     "from=1.0&to=2", "from=1&to=02", "from=1&to=2%0A", "from=1&to=%D9%A2"],
 )  # fmt: skip
 def test_sizes_that_cannot_be(proving: Proving, query: str):
     problem(proving.api.http.get(f"/v1/audit/consistency?{query}"), 422, "invalid-input")
@@ -209,3 +210,23 @@ def test_a_tree_that_lost_a_part_is_told_of(proving: Proving):
     for answer in answers:
         problem(answer, 503, "log-incomplete")
     proving.proved(4)
+
+
+def test_an_entry_that_was_changed_is_told_of_and_not_proved(proving: Proving):
+    proving.checkpoint(BEFORE)
+    before = proving.proved(4)
+    with psycopg.connect(proving.dsn, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        (state,) = connection.execute(
+            "SELECT state::text FROM ledger.events WHERE position = 5"
+        ).fetchone() or ("",)
+        change = "UPDATE ledger.events SET state = %s WHERE position = 5"
+        connection.execute(change, (state + " ",))
+        answers = [proving.get("proof/4"), proving.get("proof/4", format="tlog-proof")]
+        # Auditors have to see what it was changed to.
+        entries = proving.api.http.get("/v1/log/tile/entries/000")
+        connection.execute(change, (state,))
+    for answer in answers:
+        assert "differs" in problem(answer, 503, "log-incomplete")["detail"]
+    assert f"{before[:-1]} }}".encode() in entries.content
+    assert proving.proved(4) == before

@@ -11,6 +11,7 @@ from hotslot.api import shapes
 from hotslot.api.answers import answer
 from hotslot.api.auth import authenticate
 from hotslot.api.backend import backend_of
+from hotslot.api.bulk_reads import note_trail_read
 from hotslot.api.documentation import READ_ERRORS, proving, reading
 from hotslot.api.fast_route import FastRoute
 from hotslot.api.freshness import ProjectionBehindError
@@ -37,7 +38,13 @@ Format = Annotated[
     Literal["json", "tlog-proof"] | None,
     Query(description="Unset, it is as the Accept header asks for."),
 ]
-Size = Annotated[int, Query(ge=1, le=2**63 - 1, description="Of a checkpoint, in entries.")]
+# Read as text: as a number, more than one spelling would do, such as 1_0 and 01.
+_SIZE_PATTERN = "^[1-9][0-9]{0,17}$"
+_SIZE = re.compile(_SIZE_PATTERN)
+
+Size = Annotated[
+    str, Query(pattern=_SIZE_PATTERN, description="Of a checkpoint, in entries: a plain number.")
+]
 
 
 @router.get("/proof/{index}", **proving(shapes.InclusionProof, TLOG_PROOF))
@@ -58,8 +65,9 @@ async def prove_inclusion(request: Request, index: Index, format: Format = None)
             own = await trail.entries(connection, customer=asker.customer, cursor=index, limit=1)
             if [entry.position for entry in own.rows] != [position]:
                 raise _no_entry()
-        (leaf,) = await tree.leaves(connection, position - 1, 1)
+        leaf = await tree.proven_leaf(connection, position - 1)
         hashes = await tree.inclusion_proof(connection, position - 1, checkpoint.size)
+    await note_trail_read(request, credential, 1)
     wanted = format or ("tlog-proof" if TLOG_PROOF in (header(request, b"accept") or "") else None)
     if wanted == "tlog-proof":
         text = _tlog_proof(position - 1, leaf, hashes, checkpoint)
@@ -84,15 +92,18 @@ async def prove_consistency(
     """Prove that the record of one size began as that of a smaller one: both are checkpoints'."""
     credential = await authenticate(request)
     credential.may("read-trail")
-    if from_ > to:
-        raise invalid(f"from {from_} is above to {to}: the older and smaller size comes first.")
+    older, newer = _size("from", from_), _size("to", to)
+    if older > newer:
+        raise invalid(f"from {older} is above to {newer}: the older and smaller size comes first.")
     checkpoint = await last_checkpoint(request)
-    if to > checkpoint.size:
-        raise no_checkpoint(to)
-    await _grown(request, to)
+    if newer > checkpoint.size:
+        raise no_checkpoint(newer)
+    await _grown(request, newer)
     async with backend_of(request).pool.connection() as connection:
-        hashes = await tree.consistency_proof(connection, from_, to)
-    proof = shapes.ConsistencyProof(from_=from_, to=to, hashes=[_base64(each) for each in hashes])
+        hashes = await tree.consistency_proof(connection, older, newer)
+    proof = shapes.ConsistencyProof(
+        from_=older, to=newer, hashes=[_base64(each) for each in hashes]
+    )
     return answer(request, proof, position=checkpoint.size)
 
 
@@ -101,6 +112,12 @@ def _position(index: str) -> int:
     if not _INDEX.fullmatch(index):
         raise invalid("index: it has to be a number, without zeros before it.")
     return int(index) + 1
+
+
+def _size(name: str, size: str) -> int:
+    if not _SIZE.fullmatch(size):
+        raise invalid(f"{name}: it has to be a number from 1 on, without zeros before it.")
+    return int(size)
 
 
 async def _covering(request: Request, position: int) -> Stored:
