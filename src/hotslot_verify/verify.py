@@ -470,7 +470,7 @@ def verify(
         pipe.send(None)
         result = pipe.recv()
     finally:
-        hasher.terminate()
+        hasher.kill()  # whatever it inherited, it does not outlive this
     if isinstance(result, Exception):
         raise result
     size, root, root_then, bad_tiles = result

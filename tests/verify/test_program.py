@@ -1,8 +1,10 @@
 """The program as an auditor runs it: what it prints, and its exit status."""
 
 import json
+import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -274,3 +276,19 @@ def test_a_pipe_in_place_of_a_file_is_not_waited_for(
     os.mkfifo(folder / "checkpoint")
 
     assert program(folder, "--key", signer.vkey)[0] == 3
+
+
+def test_nothing_outlives_a_failure(
+    program: Program, folder: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+):
+    """Also where the process that runs it heeds no SIGTERM, and neither do its children."""
+    (folder / "entries.ndjson").write_bytes(b"x" * 70_000)
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        assert program(folder, "--key", signer.vkey)[0] == 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    for child in multiprocessing.active_children():
+        child.join(30)
+        assert child.exitcode is not None
