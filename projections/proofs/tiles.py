@@ -1,5 +1,6 @@
 """The layout of C2SP's tlog-tiles: how hashes and entries are cut into tiles, and their paths."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 TILE_BITS = 8
@@ -11,6 +12,9 @@ TILE_WIDTH = 1 << TILE_BITS
 ENTRIES: Literal["entries"] = "entries"
 """The level whose tiles hold the leaves themselves."""
 
+LENGTH_BYTES = 2
+"""In these, so many bytes before each leaf say how long it is, the higher ones first."""
+
 
 def tile_path(level: int | Literal["entries"], index: int, width: int = TILE_WIDTH) -> str:
     """The path of a tile: `tile/0/x001/x234/067`, and for one that is not full `….p/12`."""
@@ -19,6 +23,11 @@ def tile_path(level: int | Literal["entries"], index: int, width: int = TILE_WID
         elements.insert(0, f"x{index % 1000:03}")
     partial = "" if width == TILE_WIDTH else f".p/{width}"
     return f"tile/{level}/{'/'.join(elements)}{partial}"
+
+
+def bundle(leaves: Sequence[bytes]) -> bytes:
+    """A tile of entries: the leaves, each behind its length."""
+    return b"".join(len(leaf).to_bytes(LENGTH_BYTES) + leaf for leaf in leaves)
 
 
 def widths(level: int, size: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ Every leaf is made again from the ledger's rows, which is the only thing that is
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,13 +13,11 @@ from psycopg import Connection, IsolationLevel, ServerCursor
 from psycopg.errors import InvalidSchemaName, UndefinedTable
 
 from hotslot.ledger.leaf import leaf
+from hotslot.ledger.writer import CLOCKS_DIFFER_BY
 from projections.check import NotComparableError, Progress
 from projections.proofs.merkle import Frontier, leaf_hash, subtree_hash
 from projections.proofs.tiles import TILE_BITS, TILE_WIDTH
 from projections.source import BATCH, head
-
-CLOCKS_MAY_DIFFER = timedelta(seconds=5)
-"""Between the machines that record events; by more, a clock was set back."""
 
 LOCK = "LOCK TABLE proofs.hashes IN ACCESS SHARE MODE"
 
@@ -270,7 +268,7 @@ class _Verification:
             at = _state.decode(state).context.at
         except msgspec.DecodeError:
             return None  # the projections tell of an event that can't be read
-        if self._latest is not None and at < self._latest - CLOCKS_MAY_DIFFER:
+        if self._latest is not None and at < self._latest - CLOCKS_DIFFER_BY:
             self._notices.add(
                 "clock",
                 f"A clock was set back: the event at position {index + 1} says {at.isoformat()}, "

@@ -32,7 +32,7 @@ from projections.slots.views import DeploymentView, LicenseView
 
 Row = TypeVar("Row")
 
-CLOCKS_DIFFER_BY = timedelta(days=1)
+CLOCK_AHEAD_AT_MOST = timedelta(days=1)
 """The clock by which an event was recorded may be ahead of this one, but not by more."""
 
 
@@ -120,7 +120,7 @@ class Reading:
         """Find out when `as_of` was if it matters: what is not over yet was not over then."""
         if view is None or view.expires_at is None:
             return
-        if view.expires_at < self._now + CLOCKS_DIFFER_BY:
+        if view.expires_at < self._now + CLOCK_AHEAD_AT_MOST:
             await self._look_up_time()
 
     async def _look_up_time(self) -> None:

@@ -22,13 +22,7 @@ CREATE TABLE checkpoints.checkpoints (
 -- Finds the first one of a size.
 CREATE INDEX checkpoints_by_size ON checkpoints.checkpoints (size, number);
 
-CREATE FUNCTION checkpoints.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'checkpoints are only ever added: % of %.% is refused',
-        TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME;
-END $$;
-
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoints.checkpoints
-    FOR EACH STATEMENT EXECUTE FUNCTION checkpoints.refuse();
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoints.identity
-    FOR EACH STATEMENT EXECUTE FUNCTION checkpoints.refuse();
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

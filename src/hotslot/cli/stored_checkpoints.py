@@ -8,7 +8,8 @@ from psycopg import Connection, ServerCursor
 
 from hotslot.checkpoints.note import NoteError, Verifier
 from hotslot.cli.exports.signed import Signed as SignedNote
-from projections.proofs.verify import CLOCKS_MAY_DIFFER, Findings, Signed
+from hotslot.ledger.writer import CLOCKS_DIFFER_BY
+from projections.proofs.verify import Findings, Signed
 
 IS_INSTALLED = "SELECT to_regclass('checkpoints.checkpoints') IS NOT NULL"
 
@@ -64,7 +65,7 @@ class StoredCheckpoints:
                 f"over {size}: the log was rolled back.",
                 it.size,
             )
-        if it.at < at - CLOCKS_MAY_DIFFER:
+        if it.at < at - CLOCKS_DIFFER_BY:
             self._notices.add(
                 "checkpoint-clock",
                 f"A clock was set back: checkpoint {it.number} was signed at {it.at.isoformat()}, "

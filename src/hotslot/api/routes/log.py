@@ -16,7 +16,7 @@ from hotslot.checkpoints.keys import LogKeyError
 from hotslot.checkpoints.store import Stored
 from projections.proofs import queries as tree
 from projections.proofs.queries import NotInTreeError
-from projections.proofs.tiles import ENTRIES, TILE_BITS, TILE_WIDTH, tile_path, widths
+from projections.proofs.tiles import ENTRIES, TILE_BITS, TILE_WIDTH, bundle, tile_path, widths
 
 router = APIRouter(route_class=FastRoute, prefix="/v1/log", tags=["log"])
 
@@ -28,7 +28,6 @@ _NEVER_CHANGES = {"Cache-Control": "private, max-age=31536000, immutable"}
 # what it should be.
 _TILE = re.compile(r"((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 _LEVEL = re.compile(r"[0-9]|[1-5][0-9]|6[0-3]")
-_LENGTH_BYTES = 2
 
 Size = Annotated[int | None, Query(ge=1, le=2**63 - 1, description="Entries, at least.")]
 Level = Annotated[str, Path(description="0 to 63.")]
@@ -78,8 +77,7 @@ async def show_entries(request: Request, tile: Tile) -> Response:
     await note_bulk_read(request, credential, "entries")
     async with backend_of(request).pool.connection() as connection:
         leaves = await tree.leaves(connection, index << TILE_BITS, width)
-    packed = b"".join(len(leaf).to_bytes(_LENGTH_BYTES) + leaf for leaf in leaves)
-    return _never_changing(packed)
+    return _never_changing(bundle(leaves))
 
 
 @router.get("/tile/{level}/{tile:path}", **tile_bytes("Hashes of 32 bytes each."))

@@ -15,11 +15,11 @@ from hotslot.cli.exports.folder import CHECKPOINT, ENTRIES, KEYS, README, TAIL, 
 from hotslot.cli.exports.growing import GrowingTree, Tile
 from hotslot.cli.exports.readme import readme
 from hotslot.cli.exports.signed import Signed
-from hotslot.cli.exports.source import Log, bundled
+from hotslot.cli.exports.source import Log
 from hotslot.ledger.leaf import MAX_LEAF_BYTES
 from projections.proofs.merkle import ProofError, leaf_hash, verify_consistency
 from projections.proofs.tiles import ENTRIES as BUNDLES
-from projections.proofs.tiles import TILE_WIDTH, tile_path
+from projections.proofs.tiles import TILE_WIDTH, bundle, tile_path
 
 Progress = Callable[[int, int], None]
 """Told how many events are there and verified, and how many there will be."""
@@ -255,7 +255,7 @@ class Export:
     def _keep_bundle(self) -> str:
         index = (self.done - 1) // TILE_WIDTH
         where = tile_path(BUNDLES, index, len(self._chunk))
-        self._folder.keep(where, bundled(self._chunk))
+        self._folder.keep(where, bundle(self._chunk))
         return where
 
     def _is_kept(self, leaves: list[bytes]) -> bool:

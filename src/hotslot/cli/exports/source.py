@@ -12,9 +12,8 @@ from hotslot.cli.exports.signed import Signed
 from hotslot.client import Hotslot, OutOfReach, Refused
 from hotslot.client.call import Asked, Call, Reader, T, as_object, path
 from projections.proofs.merkle import HASH_BYTES
-from projections.proofs.tiles import ENTRIES, TILE_WIDTH, tile_path
+from projections.proofs.tiles import ENTRIES, LENGTH_BYTES, TILE_WIDTH, tile_path
 
-_LENGTH_BYTES = 2
 _TILE = "application/octet-stream"
 _NOT_FOUND = 404
 _NOT_THERE = "not-found"
@@ -75,8 +74,8 @@ class Log:
         leaves: list[bytes] = []
         begin = 0
         while begin < len(content) and len(leaves) < width:
-            end = begin + _LENGTH_BYTES + int.from_bytes(content[begin : begin + _LENGTH_BYTES])
-            leaves.append(content[begin + _LENGTH_BYTES : end])
+            end = begin + LENGTH_BYTES + int.from_bytes(content[begin : begin + LENGTH_BYTES])
+            leaves.append(content[begin + LENGTH_BYTES : end])
             begin = end
         if begin != len(content) or len(leaves) != width:
             raise WrongLogError(
@@ -111,11 +110,6 @@ class Log:
     def _ask(self, where: str, read: Reader[T], query: Mapping[str, Asked]) -> T:
         asked = {name: value for name, value in query.items() if value is not None}
         return self._server.answer(Call(method="GET", path=where, read=read, query=asked))
-
-
-def bundled(leaves: Sequence[bytes]) -> bytes:
-    """Write leaves as the bundle that `Log.entries` reads."""
-    return b"".join(len(leaf).to_bytes(_LENGTH_BYTES) + leaf for leaf in leaves)
 
 
 def _text(answer: httpx.Response) -> str:
