@@ -23,14 +23,16 @@ from projections.reading import fetch
 # How many leaves the tree has.
 SIZE = "SELECT coalesce(max(index) + 1, 0) FROM proofs.hashes WHERE level = 0"
 
-# Runs of neighboring hashes, each from a first one on, in the order that they are asked for.
+# Runs of neighboring hashes, each from a first one on, in the order that they are asked for. The
+# limit has each looked up by itself: joined, all of them cost a pass through the whole tree.
 RUNS = """
 SELECT h.hash
   FROM unnest(%(levels)s::int[], %(firsts)s::bigint[], %(widths)s::bigint[])
        WITH ORDINALITY AS r (level, first, width, place)
  CROSS JOIN LATERAL (
     SELECT index, hash FROM proofs.hashes
-     WHERE level = r.level AND index >= r.first AND index < r.first + r.width) AS h
+     WHERE level = r.level AND index >= r.first AND index < r.first + r.width
+     ORDER BY index LIMIT r.width) AS h
  ORDER BY r.place, h.index
 """
 

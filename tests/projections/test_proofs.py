@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 
 from hotslot.domain.events import Actor, Context, LicenseSuspended
 from hotslot.ledger import mapper
+from projections import reading
 from projections.projection import ProjectionError
 from projections.proofs import queries
 from projections.proofs.merkle import (
@@ -24,6 +25,7 @@ from projections.proofs.tiles import TILE_WIDTH, tile_path, widths
 from projections.source import StoredEvent
 from tests.projections.conftest import dump, follow
 from tests.projections.history import APPEND, START, History
+from tests.projections.test_procedures import EXPLAIN, cost
 from tests.projections.test_slots_reads import read
 
 PROOFS = ProofsProjection()
@@ -189,6 +191,38 @@ def test_a_tree_that_does_not_end_before_the_next_event_stops_it(dsn: str, next_
         ProjectionError, match=f"has 2 leaves, and the next event is at .* {next_}:"
     ):
         fill(dsn, next_, next_, 1)
+
+
+# The hashes of a large tree, but for their values.
+LARGE = """
+INSERT INTO proofs.hashes
+SELECT level, index, sha256(index::text::bytea)
+  FROM generate_series(0, 2) AS level, generate_series(0, (%s >> 8 * level) - 1) AS index
+"""
+
+
+def test_no_proof_goes_through_a_large_tree(dsn: str, monkeypatch: pytest.MonkeyPatch):
+    """Counted in pages of the database, of which the tree has thousands."""
+    size = 200_000
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(LARGE, (size,))
+        connection.execute("ANALYZE proofs.hashes")  # as in time it will be: plans change then
+
+    async def explained(connection: AsyncConnection[Any]) -> list[int]:
+        costs = []
+
+        async def fetch(connection: AsyncConnection[Any], statement: Any, values: Any) -> Any:
+            ((plan,),) = await reading.fetch(connection, EXPLAIN + statement, values)
+            costs.append(cost(plan))
+            return await reading.fetch(connection, statement, values)
+
+        monkeypatch.setattr(queries, "fetch", fetch)
+        for index in (0, 255, size // 2, size - 1):
+            await queries.inclusion_proof(connection, index, size)
+            await queries.consistency_proof(connection, index + 1, size)
+        return costs
+
+    assert 0 < max(read(dsn, explained)) < 300
 
 
 def test_a_tree_that_was_emptied_is_not_blamed_on_the_ledger(dsn: str):
