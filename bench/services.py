@@ -103,9 +103,10 @@ def prepared(folder: Path) -> Iterator[Bench]:
 
     The folder must lie on a real disk: on a memory file system, commits would cost nothing.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     postgres = EmbeddedPostgres(folder / "postgres")
-    postgres.remove()  # what an interrupted run left
+    postgres.remove()  # what an interrupted run left, and the rest of it
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     try:
         with postgres:
             yield Bench(folder, postgres)
