@@ -243,6 +243,10 @@ def _time(text: str | None) -> datetime:
     return NEVER if text is None else datetime.fromisoformat(text)
 
 
+def _quoted(id_: str | None) -> str:
+    return "null" if id_ is None else f'"{id_}"'
+
+
 _strictly = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_once).decode
 
 
@@ -266,13 +270,12 @@ class Replay:
     """
 
     def __init__(self) -> None:
-        self.size = 0
+        self.size, self._context = 0, ""
         self.streams: dict[str, Stream] = {}
         self.follow: list[tuple[str, str, str, str]] = []  # stream, type, shape, fields
         self.unknown: dict[str, int] = {}
         self.set_back: list[tuple[int, timedelta]] = []
         self.at = self.latest = datetime(1, 1, 2, tzinfo=UTC)
-        self._context = ""
 
     def entry(self, leaf: bytes) -> None:
         """Replay one more entry. Raises Bad, or ValueError and the like if it is no entry."""
@@ -364,7 +367,7 @@ class Replay:
                     wait = old is not None and d["wait_for_release"] == "true"
                     since = held if wait else "null"
                     text += (
-                        f',"waits_for":{json.dumps(old if wait else None)},"waits_for_term":{since}'
+                        f',"waits_for":{_quoted(old if wait else None)},"waits_for_term":{since}'
                     )
                 self.follow = [(f"deployment:{new}", "deployment.promoted", shape, text + "}")]
                 if old is not None:
@@ -403,11 +406,11 @@ class Replay:
             leaver.owes = ("stood-down", d["license"], it.active.pop(name))
         leaver.role, leaver.license = "unlicensed", ""
         text = f'{{"deployment":"{name}","license":"{d["license"]}","cause":"{cause}",'
-        text += f'"replaced_by":{json.dumps(by)}}}'
+        text += f'"replaced_by":{_quoted(by)}}}'
         self.follow.append((f"deployment:{name}", "deployment.released", "1", text))
 
     def _bind(self, d: dict[str, Any], role: str) -> None:
-        name, standby_for = d["deployment"], json.dumps(d.get("standby_for"))
+        name, standby_for = d["deployment"], _quoted(d.get("standby_for"))
         text = f'{{"deployment":"{name}","license":"{d["license"]}","role":"{role}",'
         text += f'"mode":"{d["mode"]}","standby_for":{standby_for},"term":{d["term"]}}}'
         self.follow.append((f"deployment:{name}", "deployment.bound", "1", text))
@@ -420,24 +423,27 @@ class Replay:
         return it
 
 
-def hash_leaves(pipe: Any, opened: Callable[[], Any], then: int) -> None:
-    """In another process: hash the lists of leaves that come, up to None."""
+def read_and_hash(pipes: Sequence[Any], opened: Callable[[], Any], size: int, then: int) -> None:
+    """In a process of its own: pass on the lists of leaves, hash them, tell the outcome."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    leaves: list[bytes] | None = []
+    pipes[0].close()  # so that the other process's end is noticed
     try:
-        tree, root_then = Tree(opened().get), b""
-        while (leaves := pipe.recv()) is not None:
+        source = opened()
+        tree, root_then, more = Tree(source.get), b"", False
+        for found in source.leaves(size):
+            pipes[1].send(leaves := found[: size - tree.size])
             hashes = [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves]
             if 0 <= then - tree.size <= len(hashes):
                 root_then = tree.root(hashes[: then - tree.size])
             tree.add(hashes)
+            if more := len(found) > len(leaves):
+                break
         for level in range(len(tree.levels)):
             tree.compare(level)
-        pipe.send((tree.size, tree.root(tree.levels[0]), root_then, tree.bad))
-    except Exception as error:  # noqa: BLE001 - the other process tells of it
-        while leaves is not None:
-            leaves = pipe.recv()
-        pipe.send(error)
+        pipes[1].send((tree.size, tree.root(tree.levels[0]), root_then, tree.bad, more))
+    except Exception as error:  # noqa: BLE001 - the other process, if it is there, tells of it
+        if not isinstance(error, BrokenPipeError):
+            pipes[1].send(error)
 
 
 def verify(
@@ -445,35 +451,29 @@ def verify(
 ) -> tuple[Checkpoint, list[Bad], list[str]]:
     """Hold the whole log against everything: problems make it bad, notices do not."""
     checkpoint = read_checkpoint(note, keys)
-    pipe, end = multiprocessing.Pipe()
-    then = last.size if last else -1
-    hasher = multiprocessing.Process(target=hash_leaves, args=(end, opened, then), daemon=True)
-    hasher.start()
-    end.close()
-    replay, problems, notices, read = Replay(), list[Bad](), list[str](), 0
+    pipes = multiprocessing.Pipe()  # both ways, since it holds more than one of one way
+    asked = (pipes, opened, checkpoint.size, last.size if last else -1)
+    reader = multiprocessing.Process(target=read_and_hash, args=asked, daemon=True)
+    reader.start()
+    pipes[1].close()
+    replay, problems, read = Replay(), list[Bad](), 0
     try:
-        for found in opened().leaves(checkpoint.size):
-            leaves = found[: checkpoint.size - read]
-            read += len(leaves)
-            pipe.send(leaves)
+        while isinstance(result := pipes[0].recv(), list):
+            read += len(result)
             try:
-                for leaf in leaves if not problems else ():
+                for leaf in result if not problems else ():
                     replay.entry(leaf)
             except Bad as bad:
                 problems.append(Bad(bad.rule, bad.text, replay.size - 1))
             except (ValueError, ArithmeticError, RecursionError):
                 problems.append(Bad("entry", "it is not in the form of one", replay.size - 1))
             say(f"\r{read:,} of {checkpoint.size:,} entries")
-            if len(found) > len(leaves):
-                notices.append("entries behind the signed ones are there, and count for nothing")
-                break
-        pipe.send(None)
-        result = pipe.recv()
     finally:
-        hasher.kill()  # whatever it inherited, it does not outlive this
+        reader.kill()  # whatever it inherited, it does not outlive this
     if isinstance(result, Exception):
         raise result
-    size, root, root_then, bad_tiles = result
+    size, root, root_then, bad_tiles, more = result
+    notices = ["entries behind the signed ones are there, and count for nothing"] * more
     problems += bad_tiles
     is_signed = (size, root) == (checkpoint.size, checkpoint.root)
     if size < checkpoint.size:

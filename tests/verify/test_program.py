@@ -1,5 +1,6 @@
 """The program as an auditor runs it: what it prints, and its exit status."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -296,3 +298,23 @@ def test_nothing_outlives_a_failure(
     for child in left:
         child.kill()  # or the tests would wait for it at their end
     assert left == []
+
+
+def test_one_who_is_killed_leaves_no_process(folder: Path, signer: Signer):
+    leaves = [b"no entry, " * 30] * 100_000
+    (folder / "entries.ndjson").write_bytes(b"\n".join(leaves))
+    (folder / "checkpoint").write_text(signer.note(leaves), "utf-8")
+    command = [sys.executable, "-m", "hotslot_verify", folder, "--key", signer.vkey]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + 20
+    while not children.read_text("ascii"):
+        assert time.monotonic() < deadline, "no process was started"
+    process.kill()
+    try:
+        _, err = process.communicate(timeout=20)  # which ends when all who could write have ended
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    assert err == b""

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
 
 import msgspec
 
@@ -19,15 +18,6 @@ from hotslot.domain.events import (
     Role,
 )
 
-DeploymentEvent = (
-    DeploymentBound
-    | DeploymentPromoted
-    | DeploymentReleased
-    | DeploymentTookOver
-    | DeploymentStoodDown
-    | CommandRefused
-)
-
 
 class Duty(StrEnum):
     """What a deployment confirms, by a lease, after its role changed."""
@@ -36,7 +26,7 @@ class Duty(StrEnum):
     STAND_DOWN = "stand-down"
 
 
-class Owed(msgspec.Struct, frozen=True):
+class Owed(msgspec.Struct, frozen=True, gc=False):
     """A duty that a deployment has not confirmed yet, and the active role that it is about."""
 
     duty: Duty
@@ -44,14 +34,14 @@ class Owed(msgspec.Struct, frozen=True):
     term: int
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class Waiting(msgspec.Struct, frozen=True, gc=False):
     """Whose end a nominated deployment waits for, before it processes."""
 
     deployment: str
     term: int
 
 
-class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+class Deployment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The present role of a deployment; `unlicensed` is that of a fresh installation."""
 
     id: str
@@ -75,7 +65,6 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 def evolve(deployment: Deployment, recorded: Recorded) -> Deployment:
     """The deployment after one more event of its stream."""
     event = recorded.event
-    assert isinstance(event, DeploymentEvent), event
     match event:
         case DeploymentBound():
             return Deployment(
@@ -111,7 +100,7 @@ def evolve(deployment: Deployment, recorded: Recorded) -> Deployment:
         case CommandRefused():
             return deployment
         case _:
-            assert_never(event)
+            raise AssertionError(event)
 
 
 def confirm(deployment: Deployment, owed: Owed) -> tuple[Event, ...]:

@@ -36,14 +36,14 @@ StandbyFor = Annotated[
 ]
 
 
-class Actor(msgspec.Struct, frozen=True):
+class Actor(msgspec.Struct, frozen=True, gc=False):
     """Who asked: `kind` is `key`, `activation-key` or `system`."""
 
     kind: str
     id: str
 
 
-class Context(msgspec.Struct, frozen=True):
+class Context(msgspec.Struct, frozen=True, gc=False):
     """The circumstances that every event carries."""
 
     at: Annotated[datetime, Meta(description="When it was decided, UTC, in microseconds.")]
@@ -56,7 +56,7 @@ class Context(msgspec.Struct, frozen=True):
     reason: Annotated[str | None, Meta(description="The reason that a person gave.")] = None
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One immutable fact."""
 
     type: ClassVar[str]
@@ -352,7 +352,7 @@ CATALOGUE: dict[str, type[Event]] = {
 """Every event by its stable name."""
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """An event as it stands in the ledger."""
 
     position: int

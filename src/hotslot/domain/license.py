@@ -46,7 +46,7 @@ class Status(StrEnum):
     REVOKED = "revoked"
 
 
-class Holding(msgspec.Struct, frozen=True):
+class Holding(msgspec.Struct, frozen=True, gc=False):
     """A slot that an active deployment holds, and the event that gave it."""
 
     mode: Mode
@@ -55,7 +55,7 @@ class Holding(msgspec.Struct, frozen=True):
     term: int
 
 
-class License(msgspec.Struct, frozen=True, kw_only=True):
+class License(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a license is now. The backups are counted, not listed: they are without bound."""
 
     id: str
@@ -118,8 +118,6 @@ def status(*, revoked: bool, suspended: bool, expires_at: datetime | None, now: 
 def evolve(license_: License | None, recorded: Recorded) -> License | None:  # noqa: C901, PLR0911, PLR0912 - one case an event
     """The license after one more event of its stream."""
     event, position = recorded.event, recorded.position
-    if isinstance(event, CommandRefused):
-        return license_
     if isinstance(event, LicenseIssued):
         return License(
             id=event.license,
@@ -132,9 +130,34 @@ def evolve(license_: License | None, recorded: Recorded) -> License | None:  # n
         )
     if isinstance(event, LicenseImported):
         return with_file(license_, event, position)
+    if isinstance(event, CommandRefused):
+        return license_
     assert license_ is not None, event
     replace = msgspec.structs.replace
-    match event:
+    match event:  # what happens most often stands first
+        case BackupNominated():
+            holding = Holding(event.mode, recorded.context.at, position, event.term)
+            active = {**_without(license_.active, event.replaced), event.deployment: holding}
+            return replace(
+                license_,
+                active=active,
+                backup_count=license_.backup_count - 1,
+                term=event.term,
+                position=position,
+            )
+        case BackupRegistered():
+            count = license_.backup_count + 1
+            return replace(license_, backup_count=count, position=position)
+        case BackupUnregistered():
+            count = license_.backup_count - 1
+            return replace(license_, backup_count=count, position=position)
+        case DeploymentActivated():
+            holding = Holding(event.mode, recorded.context.at, position, event.term)
+            active = {**license_.active, event.deployment: holding}
+            return replace(license_, active=active, term=event.term, position=position)
+        case DeploymentDeactivated():
+            active = _without(license_.active, event.deployment)
+            return replace(license_, active=active, term=event.term, position=position)
         case LicenseFileIssued():
             return replace(license_, last_file=event)
         case LicenseRenewed():
@@ -149,29 +172,6 @@ def evolve(license_: License | None, recorded: Recorded) -> License | None:  # n
             return replace(license_, suspended=False, position=position)
         case LicenseRevoked():
             return replace(license_, revoked=True, position=position)
-        case DeploymentActivated():
-            holding = Holding(event.mode, recorded.context.at, position, event.term)
-            active = {**license_.active, event.deployment: holding}
-            return replace(license_, active=active, term=event.term, position=position)
-        case DeploymentDeactivated():
-            active = _without(license_.active, event.deployment)
-            return replace(license_, active=active, term=event.term, position=position)
-        case BackupRegistered():
-            count = license_.backup_count + 1
-            return replace(license_, backup_count=count, position=position)
-        case BackupUnregistered():
-            count = license_.backup_count - 1
-            return replace(license_, backup_count=count, position=position)
-        case BackupNominated():
-            holding = Holding(event.mode, recorded.context.at, position, event.term)
-            active = {**_without(license_.active, event.replaced), event.deployment: holding}
-            return replace(
-                license_,
-                active=active,
-                backup_count=license_.backup_count - 1,
-                term=event.term,
-                position=position,
-            )
         case _:
             raise AssertionError(event)
 

@@ -26,7 +26,7 @@ class UnknownEventError(Exception):
         )
 
 
-class Stored(msgspec.Struct, Generic[E]):
+class Stored(msgspec.Struct, Generic[E], gc=False):
     """The stored form of an event of one type."""
 
     v: int
@@ -46,7 +46,7 @@ UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
 """By type and shape: what makes of the fields of that shape those of the next one."""
 
 
-class _Head(msgspec.Struct):
+class _Head(msgspec.Struct, gc=False):
     v: int
 
 
@@ -74,18 +74,20 @@ def decode(position: int, stream: str, version: int, type_: str, state: bytes | 
     decoder = _decoders.get(type_)
     if decoder is None:
         raise UnknownEventError(type_, None, position)
-    head = _head.decode(state)
-    if head.v == CATALOGUE[type_].shape:
-        stored = decoder.decode(state)
-    else:
-        stored = _lifted(type_, head.v, position, msgspec.json.decode(state))
+    try:
+        stored: Stored[Any] | None = decoder.decode(state)
+    except msgspec.ValidationError:
+        stored = None  # of another shape, or not what the catalogue says
+    if stored is None or stored.v != CATALOGUE[type_].shape:
+        stored = _lifted(type_, position, state)
     return Recorded(position, stream, version, stored.context, stored.data)
 
 
-def _lifted(type_: str, shape: int, position: int, state: dict[str, Any]) -> Stored[Any]:
-    kind = CATALOGUE[type_]
-    for older in range(shape, kind.shape):
-        state["data"] = UPCASTS[type_, older](state["data"])
+def _lifted(type_: str, position: int, state: bytes | str) -> Stored[Any]:
+    kind, shape = CATALOGUE[type_], _head.decode(state).v
     if shape > kind.shape:
         raise UnknownEventError(type_, shape, position)
-    return msgspec.convert(state, Stored[kind])  # type: ignore[valid-type]
+    lifted = msgspec.json.decode(state)
+    for older in range(shape, kind.shape):
+        lifted["data"] = UPCASTS[type_, older](lifted["data"])
+    return msgspec.convert(lifted, Stored[kind])  # type: ignore[valid-type]
