@@ -38,7 +38,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 def subtree_hash(hashes: Sequence[bytes]) -> bytes:
     """The hash over the hashes of neighboring subtrees of one size: a power of two of them."""
     while len(hashes) > 1:
-        hashes = [node_hash(*hashes[i : i + 2]) for i in range(0, len(hashes), 2)]
+        hashes = [node_hash(*pair) for pair in zip(hashes[::2], hashes[1::2], strict=True)]
     return hashes[0]
 
 

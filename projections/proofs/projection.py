@@ -9,13 +9,19 @@ from hotslot.ledger.leaf import leaf
 from hotslot.ledger.schema import schema_of
 from projections.projection import ProjectionError
 from projections.proofs.merkle import leaf_hash, subtree_hash
-from projections.proofs.tiles import TILE_WIDTH
 from projections.source import StoredEvent
+
+LEVEL_BITS = 4
+"""A level of stored hashes is so many levels of the tree. Fewer, and there were more to store; with
+more, a proof would take more hashes: 255 of each level where it is 8, and 15 where it is 4."""
+
+LEVEL_WIDTH = 1 << LEVEL_BITS
+"""So many hashes of a level make one of the next."""
 
 SIZE = "SELECT coalesce(max(index) + 1, 0) FROM hashes WHERE level = 0"
 
-# What there is already of the last tile of a level.
-BEGUN_TILE = "SELECT hash FROM hashes WHERE level = %s AND index >= %s ORDER BY index"
+# What there is already of the last hash's children on a level.
+BEGUN = "SELECT hash FROM hashes WHERE level = %s AND index >= %s ORDER BY index"
 
 ADD_HASHES = "COPY hashes (level, index, hash) FROM STDIN"
 
@@ -52,16 +58,16 @@ class ProofsProjection:
         level, first, hashes = 0, size, leaves
         while hashes:
             rows += [(level, index, each) for index, each in enumerate(hashes, first)]
-            begin = first - first % TILE_WIDTH
-            full = (first + len(hashes) - begin) // TILE_WIDTH
+            begin = first - first % LEVEL_WIDTH
+            full = (first + len(hashes) - begin) // LEVEL_WIDTH
             if full and begin < first:
-                begun = cursor.execute(BEGUN_TILE, (level, begin)).fetchall()
+                begun = cursor.execute(BEGUN, (level, begin)).fetchall()
                 hashes = [each for (each,) in begun] + hashes
             hashes = [
-                subtree_hash(hashes[tile * TILE_WIDTH : (tile + 1) * TILE_WIDTH])
-                for tile in range(full)
+                subtree_hash(hashes[parent * LEVEL_WIDTH : (parent + 1) * LEVEL_WIDTH])
+                for parent in range(full)
             ]
-            level, first = level + 1, first // TILE_WIDTH
+            level, first = level + 1, first // LEVEL_WIDTH
         with cursor.copy(ADD_HASHES) as copy:
             for row in rows:
                 copy.write_row(row)

@@ -17,6 +17,7 @@ from projections.proofs.merkle import (
     leaf_hash,
     subtree_hash,
 )
+from projections.proofs.projection import LEVEL_BITS
 from projections.proofs.tiles import TILE_BITS
 from projections.reading import fetch
 
@@ -40,6 +41,13 @@ SELECT h.hash
 EVENTS = """
 SELECT position, stream, version, type, state::text
   FROM ledger.events WHERE position > %(first)s AND position <= %(last)s ORDER BY position
+"""
+
+# One event, and the hash of the leaf that was made of it.
+EVENT_AND_HASH = """
+SELECT position, stream, version, type, state::text, hash
+  FROM ledger.events LEFT JOIN proofs.hashes ON level = 0 AND index = position - 1
+ WHERE position = %(position)s
 """
 
 
@@ -95,7 +103,8 @@ async def tile(
 ) -> bytes | None:
     """The first `width` hashes of a tile (C2SP tlog-tiles); None if it does not have so many."""
     try:
-        hashes = await _runs(connection, [(level, index << TILE_BITS, width)])
+        stored = level * TILE_BITS // LEVEL_BITS
+        hashes = await _runs(connection, [(stored, index << TILE_BITS, width)])
     except NotInTreeError:
         return None
     return b"".join(hashes)
@@ -111,10 +120,7 @@ async def leaves(connection: AsyncConnection[Any], first: int, count: int) -> li
     rows = await fetch(connection, EVENTS, {"first": first, "last": first + count})
     if [row[0] for row in rows] != list(range(first + 1, first + count + 1)):
         raise NotInTreeError(f"The ledger lacks events between {first + 1} and {first + count}.")
-    return [
-        leaf(position, stream, version, type_, state.encode())
-        for position, stream, version, type_, state in rows
-    ]
+    return [_leaf(*row) for row in rows]
 
 
 async def proven_leaf(connection: AsyncConnection[Any], index: int) -> bytes:
@@ -124,11 +130,17 @@ async def proven_leaf(connection: AsyncConnection[Any], index: int) -> bytes:
         NotInTreeError: the ledger lacks it or has another one, or the tree does not have it.
 
     """
-    (found,) = await leaves(connection, index, 1)
-    (hash_,) = await _runs(connection, [(0, index, 1)])
-    if leaf_hash(found) != hash_:
-        raise NotInTreeError(f"The event at position {index + 1} differs from what the tree holds.")
-    return found
+    rows = await fetch(connection, EVENT_AND_HASH, {"position": index + 1})
+    for *event, hash_ in rows:
+        if leaf_hash(found := _leaf(*event)) == hash_:
+            return found
+    raise NotInTreeError(
+        f"The event at position {index + 1} is missing, or differs from what the tree holds."
+    )
+
+
+def _leaf(position: int, stream: str, version: int, type_: str, state: str) -> bytes:
+    return leaf(position, stream, version, type_, state.encode())
 
 
 async def _hashes(connection: AsyncConnection[Any], spans: Sequence[Span]) -> list[bytes]:
@@ -145,8 +157,8 @@ async def _hashes(connection: AsyncConnection[Any], spans: Sequence[Span]) -> li
 def _run(subtree: Span) -> tuple[int, int, int]:
     """The level, first index and number of the stored hashes that a full subtree is made of."""
     height = (subtree.end - subtree.begin).bit_length() - 1
-    level = height // TILE_BITS
-    return level, subtree.begin >> (level * TILE_BITS), 1 << (height % TILE_BITS)
+    level = height // LEVEL_BITS
+    return level, subtree.begin >> (level * LEVEL_BITS), 1 << (height % LEVEL_BITS)
 
 
 async def _runs(

@@ -16,7 +16,7 @@ from hotslot.ledger.leaf import leaf
 from hotslot.ledger.writer import CLOCKS_DIFFER_BY
 from projections.check import NotComparableError, Progress
 from projections.proofs.merkle import Frontier, leaf_hash, subtree_hash
-from projections.proofs.tiles import TILE_BITS, TILE_WIDTH
+from projections.proofs.projection import LEVEL_BITS, LEVEL_WIDTH
 from projections.source import BATCH, head
 
 LOCK = "LOCK TABLE proofs.hashes IN ACCESS SHARE MODE"
@@ -236,7 +236,7 @@ class _Verification:
     def _stored(self, level: int, index: int) -> bytes | None:
         """The tree's hash, which is missed where the tree should have it."""
         hash_, passed = self._levels[level].take(index) if level < len(self._levels) else (None, 0)
-        if passed or (hash_ is None and index < self._leaves >> (TILE_BITS * level)):
+        if passed or (hash_ is None and index < self._leaves >> (LEVEL_BITS * level)):
             self._findings.add(
                 "tree",
                 f"The tree lacks a hash of its level {level} at or before {index}.",
@@ -245,23 +245,23 @@ class _Verification:
         return hash_
 
     def _put(self, level: int, index: int, hash_: bytes | None) -> None:
-        """Put a hash of the tree on its level, and compare what a full tile adds up to."""
+        """Put a hash of the tree on its level, and compare what full ones add up to."""
         hashes = self._edge[level]
         hashes.append(hash_)
-        if len(hashes) < TILE_WIDTH:
+        if len(hashes) < LEVEL_WIDTH:
             return
         whole = [each for each in hashes if each is not None]
         hashes.clear()
-        above = self._stored(level + 1, index // TILE_WIDTH)
-        if above is not None and len(whole) == TILE_WIDTH and subtree_hash(whole) != above:
+        above = self._stored(level + 1, index // LEVEL_WIDTH)
+        if above is not None and len(whole) == LEVEL_WIDTH and subtree_hash(whole) != above:
             self._findings.add(
                 "tree",
-                f"The tree contradicts itself: the hash {index // TILE_WIDTH} of its level "
-                f"{level + 1} is not that of the {TILE_WIDTH} below it.",
-                _first(level + 1, index // TILE_WIDTH),
+                f"The tree contradicts itself: the hash {index // LEVEL_WIDTH} of its level "
+                f"{level + 1} is not that of the {LEVEL_WIDTH} below it.",
+                _first(level + 1, index // LEVEL_WIDTH),
             )
         if level + 1 < len(self._edge):
-            self._put(level + 1, index // TILE_WIDTH, above)
+            self._put(level + 1, index // LEVEL_WIDTH, above)
 
     def _take_time(self, index: int, state: bytes) -> datetime | None:
         try:
@@ -310,4 +310,4 @@ class _Verification:
 
 def _first(level: int, index: int) -> int:
     """The first leaf below a hash."""
-    return index << (TILE_BITS * level)
+    return index << (LEVEL_BITS * level)

@@ -85,7 +85,10 @@ def hash_changed(log: Log) -> None:
 
 def hash_deleted(log: Log) -> None:
     with psycopg.connect(log.dsn) as connection:
-        connection.execute("DELETE FROM proofs.hashes WHERE level = 1 AND index = 0")
+        connection.execute(
+            "DELETE FROM proofs.hashes WHERE index = 0"
+            " AND level = (SELECT max(level) FROM proofs.hashes)"
+        )
 
 
 def signed_root_changed(log: Log) -> None:

@@ -74,9 +74,9 @@ def test_a_tree_that_is_behind_is_no_fault(world: World):
     [
         ("DELETE FROM proofs.hashes WHERE level = 0 AND index = 300", {"tree@300"}),
         ("DELETE FROM proofs.hashes WHERE level = 1", {"tree@0"}),
-        ("INSERT INTO proofs.hashes VALUES (1, 1, sha256(''))", {"tree"}),
+        ("INSERT INTO proofs.hashes VALUES (1, 23, sha256(''))", {"tree"}),
         ("INSERT INTO proofs.hashes VALUES (0, 371, sha256(''))", {"tree-longer@371"}),
-        ("INSERT INTO proofs.hashes VALUES (2, 0, sha256(''))", {"tree"}),
+        ("INSERT INTO proofs.hashes VALUES (3, 0, sha256(''))", {"tree"}),
         ("UPDATE proofs.hashes SET hash = '' WHERE index = 370", {"leaf@370"}),
         ("UPDATE checkpoints.checkpoints SET key = 'other' WHERE number = 1", {"checkpoint-row"}),
         (

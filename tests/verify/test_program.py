@@ -304,7 +304,7 @@ def test_one_who_is_killed_leaves_no_process(folder: Path, signer: Signer):
     leaves = [b"no entry, " * 30] * 100_000
     (folder / "entries.ndjson").write_bytes(b"\n".join(leaves))
     (folder / "checkpoint").write_text(signer.note(leaves), "utf-8")
-    command = [sys.executable, "-m", "hotslot_verify", folder, "--key", signer.vkey]
+    command = [sys.executable, "-m", "hotslot_verify", str(folder), "--key", signer.vkey]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     deadline = time.monotonic() + 20
