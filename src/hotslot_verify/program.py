@@ -5,6 +5,8 @@ key that may read the whole trail belongs in HOTSLOT_KEY. --last FILE keeps the 
 and demands that the log continues it: give it every time, and whoever rolls the log back or shows
 you another one is caught. All that is verified stands in one file, hotslot_verify/verify.py.
 
+SOURCE can also be a receipt, a .tlog-proof file: the proof that one entry is in the log.
+
 Exit status: 0 good, 1 bad, 2 wrong usage, 3 out of reach.
 """
 
@@ -29,6 +31,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hotslot_verify.receipt import FORM, verify_receipt
 from hotslot_verify.verify import (
     WIDTH,
     Bad,
@@ -46,6 +49,9 @@ LONGEST = 65_535
 
 SMALL = 65_536
 """Bytes that a checkpoint has at most."""
+
+RECEIPT = 2 * LONGEST + SMALL
+"""Bytes that a receipt has at most: an entry in base64, hashes, and a checkpoint."""
 
 WAITS = (1, 2, 0)
 """Seconds to wait behind each attempt to get something from a server."""
@@ -75,6 +81,8 @@ class Report(NamedTuple):
     checkpoint: Checkpoint | None
     problems: list[Bad]
     notices: list[str]
+    proven: tuple[int, str] | None = None
+    """Of a receipt: the index of the entry, counted from 0, and the entry."""
 
 
 class Export:
@@ -209,7 +217,7 @@ def main() -> int:
     say = sys.stderr.write if sys.stderr.isatty() and not asked.quiet else len
     try:
         last = _Last(asked.last, keys)
-        note, report = _verify(asked.source, keys, last.before, say)
+        note, report = _verify(asked.source, keys, last, say)
     except Bad as bad:
         report = Report(None, [bad], [])
     except UsageError as error:
@@ -248,47 +256,59 @@ def _read_keys(given: Sequence[str]) -> list[Key]:
     return keys
 
 
-def _verify(
-    source: str, keys: Sequence[Key], last: Checkpoint | None, say: Any
-) -> tuple[bytes, Report]:
+def _verify(source: str, keys: Sequence[Key], last: "_Last", say: Any) -> tuple[bytes, Report]:
+    if (receipt := _receipt(source)) is not None:
+        if last.path is not None:
+            raise UsageError("--last is for whole logs, and this is the proof of one entry")
+        checkpoint, index, entry = verify_receipt(receipt, keys)
+        return b"", Report(checkpoint, [], [], (index, entry))
     note = open_source(source).get("checkpoint", SMALL)
     if note is None:
         raise OutOfReachError(f"{source} has no checkpoint")
-    return note, Report(*verify(partial(open_source, source), note, keys, last, say))
+    return note, Report(*verify(partial(open_source, source), note, keys, last.before, say))
+
+
+def _receipt(source: str) -> bytes | None:
+    """What is in the file that was named, if that is a receipt."""
+    if "://" in source or not Path(source).is_file():
+        return None
+    with Path(source).open("rb") as file:
+        content = file.read(RECEIPT + 1)
+    return _within(RECEIPT, content, source) if content.startswith(FORM) else None
 
 
 class _Last:
     """The file of the last good checkpoint, if one was named."""
 
     def __init__(self, path: Path | None, keys: Sequence[Key]) -> None:
-        self._path, self._keys = path, keys
+        self.path, self._keys = path, keys
         self.before = self._present()
 
     def _present(self) -> Checkpoint | None:
-        if self._path is None or not self._path.exists():
+        if self.path is None or not self.path.exists():
             return None
         try:
-            return read_checkpoint(self._path.read_bytes()[:SMALL], self._keys)
+            return read_checkpoint(self.path.read_bytes()[:SMALL], self._keys)
         except Bad as bad:
             raise UsageError(
-                f"--last {self._path}: {bad.text}. If the log's key has changed since, give the "
+                f"--last {self.path}: {bad.text}. If the log's key has changed since, give the "
                 "former one with a further --key"
             ) from None
         except OSError as error:
-            raise UsageError(f"--last {self._path}: {error}") from None
+            raise UsageError(f"--last {self.path}: {error}") from None
 
     def keep(self, note: bytes) -> None:
         """Write the checkpoint there, unless another run has kept a larger one meanwhile."""
         present = self._present()
-        if self._path is None or (
+        if self.path is None or (
             present is not None and present.size > read_checkpoint(note, self._keys).size
         ):
             return
         with tempfile.NamedTemporaryFile(
-            dir=self._path.parent, prefix=self._path.name, delete=False
+            dir=self.path.parent, prefix=self.path.name, delete=False
         ) as new:
             new.write(note)
-        Path(new.name).replace(self._path)
+        Path(new.name).replace(self.path)
 
 
 def _told(report: Report) -> dict[str, Any]:
@@ -302,6 +322,8 @@ def _told(report: Report) -> dict[str, Any]:
     if (signed := report.checkpoint) is not None:
         told |= {"origin": signed.origin, "size": signed.size, "root": signed.root.hex()}
         told |= {"key": signed.key, "at": signed.at and signed.at.isoformat()}
+    if report.proven is not None:
+        told |= {"index": report.proven[0], "entry": report.proven[1]}
     return told
 
 
@@ -318,12 +340,23 @@ def _print(report: Report, *, quiet: bool) -> None:
     if (signed := report.checkpoint) is not None and not report.problems:
         at = f" at {signed.at:%Y-%m-%d %H:%M:%S} UTC" if signed.at else ""
         print(f"GOOD    {_shown(signed.origin)}: {signed.size:,} entries, signed{at}")
-        print("        every entry is what was signed, none is missing, and the rules were kept")
+        if report.proven is None:
+            print(
+                "        every entry is what was signed, none is missing, and the rules were kept"
+            )
+        else:
+            print(f"        entry {report.proven[0]} of them is this one:")
+            print(_line(report.proven[1]))
 
 
 def _shown(text: object) -> str:
     """What a stranger may have written, safe for a terminal and not too long."""
     return str(text).encode("unicode_escape").decode()[:300]
+
+
+def _line(entry: str) -> str:
+    """An entry, which stays JSON, safe for a terminal."""
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in entry)
 
 
 def run() -> None:

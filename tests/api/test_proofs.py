@@ -9,6 +9,8 @@ import psycopg
 import pytest
 
 from hotslot.checkpoints.note import Checkpoint, Note, Verifier
+from hotslot_verify.receipt import verify_receipt
+from hotslot_verify.verify import read_key
 from projections.proofs.merkle import Frontier, leaf_hash, verify_consistency, verify_inclusion
 from tests.api.calls import Caller, done, eventually, problem
 from tests.projections.history import History
@@ -101,6 +103,8 @@ def test_a_proof_as_a_file_of_its_own(proving: Proving):
         assert leaf.startswith(b'{"position":4,')
         signed = proving.signed(note)
         verify_inclusion(3, signed.size, leaf_hash(leaf), decoded(hashes), signed.root)
+        keys = [read_key(proving.api.http.get("/v1/log/key").text.splitlines()[0])]
+        assert verify_receipt(answer.content, keys)[1:] == (3, leaf.decode())
 
 
 def test_json_may_be_asked_for_too(proving: Proving):
