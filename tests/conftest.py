@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +23,11 @@ from tests.command_line import Ended, Hotslot
 from tests.serving import Server, serving
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """What a shell runs in the background is told to ignore Ctrl-C, and so would all servers be."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
