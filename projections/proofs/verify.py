@@ -245,7 +245,7 @@ class _Verification:
         return hash_
 
     def _put(self, level: int, index: int, hash_: bytes | None) -> None:
-        """Put a hash of the tree on its level, and compare what full ones add up to."""
+        """Put a hash of the tree on its level, and compare every sixteen with the one over them."""
         hashes = self._edge[level]
         hashes.append(hash_)
         if len(hashes) < LEVEL_WIDTH:
