@@ -198,7 +198,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         "hotslot-verify", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("source", metavar="SOURCE", help="folder, .zip or URL")
+    parser.add_argument("source", metavar="SOURCE", help="folder, .zip, URL or receipt")
     parser.add_argument(
         "--key", metavar="VKEY|FILE", action="append", required=True, help="whom to trust; repeat"
     )
